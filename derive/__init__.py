@@ -1,0 +1,1 @@
+"""Recurrent cells from their equations: gradients, proofs, LaTeX and NumPy kernels."""

@@ -1,0 +1,87 @@
+"""A cell: one time step of a recurrent network, as equations between named vectors."""
+
+from dataclasses import dataclass, field
+
+import sympy as sp
+
+from derive.expressions import Expr, Name, Shape, symbol
+
+__all__ = ["Cell", "Equation", "Variable", "lag"]
+
+
+def lag(name: str, steps: int = 1) -> str:
+    """The name of `name` some steps back: 'h[t-1]'."""
+    return f"{name}[t-{steps}]"
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A declared or inferred name with its shape: (n,) is a vector, (n, m) a matrix."""
+
+    name: str
+    shape: Shape
+
+    @property
+    def now(self) -> Name:
+        """Its value at time t (for a parameter: at any time)."""
+        return symbol(self.name, self.shape)
+
+    @property
+    def before(self) -> Name:
+        """Its value at time t-1."""
+        return symbol(lag(self.name), self.shape)
+
+
+@dataclass(frozen=True)
+class Equation:
+    """`name` = `value` at time t; `line` is where the text says it, 0 if it has no text."""
+
+    name: str
+    value: Expr
+    line: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One step: inputs x_t and states s_{t-1} in, states s_t out; the output y_t is the first state.
+
+    Build one from text with `derive.parse`, or from SymPy matrix expressions with `derive.build`,
+    which also infers nothing and checks everything. Equations are in single-assignment order: each
+    reads inputs, lagged states, parameters and the names of equations above it.
+    """
+
+    name: str = field(compare=False)
+    inputs: tuple[Variable, ...]
+    states: tuple[Variable, ...]
+    parameters: tuple[Variable, ...]
+    equations: tuple[Equation, ...]
+    doc: str = ""
+
+    @property
+    def output(self) -> Variable:
+        """The state that is the output y_t: the first one."""
+        return self.states[0]
+
+    @property
+    def dimensions(self) -> tuple[sp.Symbol, ...]:
+        """The symbolic sizes, in order of appearance (states first, as in 'n and m')."""
+        seen: dict[sp.Symbol, None] = {}
+        for variable in (*self.states, *self.inputs, *self.parameters):
+            for dim in variable.shape:
+                seen.update(dict.fromkeys(sorted(dim.free_symbols, key=str)))
+        return tuple(seen)
+
+    @property
+    def source(self) -> str:
+        """Where the equations come from: the part of `doc` after 'Source:'."""
+        return " ".join(self.doc.partition("Source:")[2].split())
+
+    @property
+    def title(self) -> str:
+        """The first line of `doc`."""
+        return self.doc.strip().partition("\n")[0].rstrip(".")
+
+    def __str__(self) -> str:
+        from derive.language import text_of
+
+        return text_of(self)

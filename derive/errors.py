@@ -1,0 +1,30 @@
+"""What can go wrong, and whose fault it is. Every message is one line."""
+
+__all__ = ["BpttError", "CellError", "RuleError", "UsageError", "one_line"]
+
+
+class BpttError(Exception):
+    """Base of every error this toolkit raises on purpose; `exit_code` is the command's."""
+
+    exit_code = 2
+
+
+class CellError(BpttError):
+    """The author of the cell text wrote something that the language does not say."""
+
+
+class UsageError(BpttError):
+    """The caller named a file, a cell or an option that cannot be used."""
+
+
+class RuleError(BpttError):
+    """Our own fault: a table lacks the row that an expression needs."""
+
+    exit_code = 4
+
+
+def one_line(text: str, limit: int = 100) -> str:
+    """`text` as printable ASCII on one line, cut to `limit` characters: safe to show in a message."""
+    shown = " ".join(text.split()).encode("ascii", "backslashreplace").decode()
+    shown = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in shown)
+    return shown if len(shown) <= limit else shown[: limit - 3] + "..."

@@ -1,0 +1,205 @@
+"""SymPy matrix expressions as this toolkit builds them: flat sums, flat products, named functions.
+
+Vectors are columns, shape (n, 1). Every constructor returns one agreed form, so that two ways of
+saying the same thing compare equal and the printed text reads back to an equal value.
+"""
+
+from collections.abc import Iterator, Mapping
+
+import sympy as sp
+from sympy.core.symbol import Str
+from sympy.matrices.expressions import (
+    BlockMatrix,
+    HadamardPower,
+    HadamardProduct,
+    MatAdd,
+    MatMul,
+    MatrixExpr,
+    MatrixSlice,
+    MatrixSymbol,
+    OneMatrix,
+    Transpose,
+    ZeroMatrix,
+)
+
+__all__ = [
+    "Apply",
+    "Expr",
+    "Name",
+    "Shape",
+    "add",
+    "apply",
+    "coefficient",
+    "constant",
+    "leaves",
+    "matmul",
+    "part",
+    "power",
+    "scale",
+    "stack",
+    "substitute",
+    "symbol",
+    "times",
+    "transpose",
+    "zero",
+]
+
+Expr = MatrixExpr
+Name = MatrixSymbol
+Shape = tuple[sp.Expr, ...]
+
+
+class Apply(MatrixExpr):  # type: ignore[misc]  # SymPy is untyped
+    """A primitive applied to each entry of a matrix expression."""
+
+    def __new__(cls, name: str | Str, argument: Expr) -> "Apply":
+        return sp.Basic.__new__(cls, Str(str(name)), argument)  # type: ignore[no-any-return]
+
+    @property
+    def name(self) -> str:
+        """The primitive's name, a key of `PRIMITIVES`."""
+        return str(self.args[0])
+
+    @property
+    def argument(self) -> Expr:
+        """What it is applied to."""
+        return self.args[1]
+
+    @property
+    def shape(self) -> tuple[sp.Expr, sp.Expr]:
+        """The argument's shape."""
+        return self.argument.shape  # type: ignore[no-any-return]
+
+
+def symbol(name: str, shape: Shape) -> Name:
+    """A named vector (one dimension: a column) or matrix (two)."""
+    rows, columns = shape if len(shape) == 2 else (*shape, sp.S.One)
+    return MatrixSymbol(name, rows, columns)
+
+
+def zero(shape: Shape) -> Expr:
+    """The zero matrix."""
+    return ZeroMatrix(*shape)
+
+
+def constant(value: sp.Expr, shape: Shape) -> Expr:
+    """A matrix whose every entry is `value`."""
+    return scale(value, OneMatrix(*shape))
+
+
+def coefficient(expr: Expr) -> tuple[sp.Expr, Expr]:
+    """`expr` as (number, rest): 3*A gives (3, A)."""
+    if isinstance(expr, MatMul) and not expr.args[0].is_Matrix:
+        rest = expr.args[1:]
+        return expr.args[0], rest[0] if len(rest) == 1 else MatMul(*rest)
+    return sp.S.One, expr
+
+
+def scale(number: sp.Expr, expr: Expr) -> Expr:
+    """A number times an expression."""
+    inner, rest = coefficient(expr)
+    number = sp.sympify(number) * inner
+    if number == 0 or isinstance(rest, ZeroMatrix):
+        return ZeroMatrix(*expr.shape)
+    return rest if number == 1 else MatMul(number, rest)
+
+
+def add(*terms: Expr) -> Expr:
+    """The sum, flat, zeros dropped, order kept; constants are gathered in the first one's place."""
+    flat: list[Expr] = []
+    for term in terms:
+        flat.extend(term.args if isinstance(term, MatAdd) else (term,))
+    total, place, kept = sp.S.Zero, None, []
+    for term in flat:
+        number, rest = coefficient(term)
+        if isinstance(rest, ZeroMatrix):
+            continue
+        if isinstance(rest, OneMatrix):
+            total += number
+            place = len(kept) if place is None else place
+        else:
+            kept.append(term)
+    if place is not None and total != 0:
+        kept.insert(place, constant(total, terms[0].shape))
+    if not kept:
+        return ZeroMatrix(*terms[0].shape)
+    return kept[0] if len(kept) == 1 else MatAdd(*kept)
+
+
+def times(*factors: Expr) -> Expr:
+    """The elementwise (Hadamard) product, flat, ones dropped, numbers in front, order kept."""
+    number, kept = sp.S.One, []
+    for factor in factors:
+        inner, rest = coefficient(factor)
+        number *= inner
+        if isinstance(rest, ZeroMatrix):
+            return ZeroMatrix(*factors[0].shape)
+        if isinstance(rest, HadamardProduct):
+            kept.extend(rest.args)
+        elif not isinstance(rest, OneMatrix):
+            kept.append(rest)
+    if not kept:
+        return constant(number, factors[0].shape)
+    return scale(number, kept[0] if len(kept) == 1 else HadamardProduct(*kept))
+
+
+def power(base: Expr, exponent: int) -> Expr:
+    """The elementwise power, for a whole exponent."""
+    if exponent == 0:
+        return OneMatrix(*base.shape)
+    return base if exponent == 1 else HadamardPower(base, sp.Integer(exponent))
+
+
+def matmul(left: Expr, right: Expr) -> Expr:
+    """The matrix product of two expressions, numbers in front."""
+    a, left = coefficient(left)
+    b, right = coefficient(right)
+    if isinstance(left, ZeroMatrix) or isinstance(right, ZeroMatrix):
+        return ZeroMatrix(left.shape[0], right.shape[1])
+    return scale(a * b, MatMul(left, right))
+
+
+def transpose(expr: Expr) -> Expr:
+    """The transpose; twice is nothing, and a product turns round."""
+    number, rest = coefficient(expr)
+    match rest:
+        case Transpose():
+            return scale(number, rest.args[0])
+        case MatMul():
+            return scale(number, matmul(transpose(rest.args[1]), transpose(rest.args[0])))
+        case MatAdd():
+            return add(*(transpose(term) for term in rest.args))
+    return scale(number, Transpose(rest))
+
+
+def apply(name: str, argument: Expr) -> Expr:
+    """The primitive `name`, entry by entry."""
+    return Apply(name, argument)
+
+
+def stack(parts: tuple[Expr, ...]) -> Expr:
+    """Columns one above the other: [a, b]."""
+    return parts[0] if len(parts) == 1 else BlockMatrix([[p] for p in parts])
+
+
+def part(expr: Expr, start: sp.Expr, length: sp.Expr) -> Expr:
+    """Rows start … start + length of a column."""
+    return MatrixSlice(expr, (start, start + length), (sp.S.Zero, sp.S.One))
+
+
+def leaves(expr: Expr) -> Iterator[Name]:
+    """Every named matrix in `expr`, in order of appearance, with repeats."""
+    if isinstance(expr, MatrixSymbol):
+        yield expr
+        return
+    for arg in expr.args:
+        if isinstance(arg, BlockMatrix) or getattr(arg, "is_Matrix", False):
+            yield from leaves(arg)
+        elif isinstance(expr, BlockMatrix):
+            for child in arg:
+                yield from leaves(child)
+
+
+def substitute(expr: Expr, values: Mapping[Expr, Expr]) -> Expr:
+    """`expr` with whole subexpressions replaced; nothing is evaluated."""
+    return expr.xreplace(dict(values)) if values else expr

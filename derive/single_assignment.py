@@ -1,0 +1,145 @@
+"""Cell -> single-assignment form: one operation that matters for each name.
+
+Each right side becomes one of three: a primitive of a name; a stack of names; or a sum of matrix
+products with names and of elementwise products of names. Arguments of primitives get names (a_f is
+the pre-activation of f), so that slopes can be written in outputs. Equal values share one name.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from derive.cell import Cell
+from derive.expressions import (
+    Apply,
+    BlockMatrix,
+    Expr,
+    HadamardPower,
+    HadamardProduct,
+    MatAdd,
+    MatMul,
+    MatrixSymbol,
+    Name,
+    add,
+    apply,
+    coefficient,
+    matmul,
+    power,
+    scale,
+    stack,
+    symbol,
+    times,
+)
+from derive.language.names import EMITTED
+
+__all__ = ["Assignment", "single_assignment"]
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """`name` = `value`; `equation` is the cell's equation that it comes from."""
+
+    name: str
+    value: Expr
+    equation: str
+
+    @property
+    def symbol(self) -> Name:
+        """The named result."""
+        return symbol(self.name, self.value.shape)
+
+
+def single_assignment(cell: Cell) -> tuple[Assignment, ...]:
+    """The cell's equations as single assignments, in an order that can be computed."""
+    variables = (*cell.inputs, *cell.states, *cell.parameters)
+    taken = {v.name for v in variables} | {e.name for e in cell.equations} | EMITTED
+    work = _Work(taken)
+    for equation in cell.equations:
+        work.equation = equation.name
+        value = work.top(equation.value)
+        work.done.append(Assignment(equation.name, value, equation.name))
+        if not isinstance(value, MatrixSymbol):
+            work.known.setdefault(value, work.done[-1].symbol)
+    return tuple(work.done)
+
+
+@dataclass
+class _Work:
+    taken: set[str]
+    equation: str = ""
+    done: list[Assignment] = field(default_factory=list)
+    known: dict[Expr, Name] = field(default_factory=dict)
+
+    def top(self, expr: Expr) -> Expr:
+        """A whole right side."""
+        number, rest = coefficient(expr)
+        if number == 1 and isinstance(expr, Apply):
+            return apply(expr.name, self.named(expr.argument, f"a_{self.equation}"))
+        if number == 1 and isinstance(expr, BlockMatrix):
+            return stack(tuple(self.named(row[0], f"v_{self.equation}") for row in _rows(expr)))
+        return self.sum(expr)
+
+    def sum(self, expr: Expr) -> Expr:
+        """A sum, in which matrix products may stand."""
+        terms = expr.args if isinstance(expr, MatAdd) else (expr,)
+        return add(*(self.term(term) for term in terms))
+
+    def term(self, expr: Expr) -> Expr:
+        number, rest = coefficient(expr)
+        if isinstance(rest, MatMul):
+            matrix, vector = rest.args
+            return scale(number, matmul(matrix, self.named(vector, f"v_{self.equation}")))
+        return scale(number, self.factor(rest))
+
+    def factor(self, expr: Expr) -> Expr:
+        """Part of an elementwise product: names, sums and powers of names."""
+        number, rest = coefficient(expr)
+        if number != 1:
+            return scale(number, self.factor(rest))
+        match expr:
+            case HadamardProduct():
+                return times(*(self.factor(arg) for arg in expr.args))
+            case HadamardPower():
+                return power(self.factor(expr.args[0]), int(expr.args[1]))
+            case MatAdd() if not expr.has(MatMul) or not _has_product(expr):
+                return add(*(self.factor(arg) for arg in expr.args))
+            case Apply() | MatMul() | MatAdd() | BlockMatrix():
+                return self.named(expr, self.hint(expr))
+        return expr
+
+    def hint(self, expr: Expr) -> str:
+        if isinstance(expr, Apply):
+            argument = expr.argument
+            if isinstance(argument, MatrixSymbol):
+                return f"{expr.name}_{argument.name}".replace("[t-1]", "_prev")
+            return f"{expr.name}_{self.equation}"
+        return f"v_{self.equation}" if isinstance(expr, BlockMatrix) else f"m_{self.equation}"
+
+    def named(self, expr: Expr, hint: str) -> Name:
+        """A name for the value of `expr`, introduced by an assignment if it has none."""
+        if isinstance(expr, MatrixSymbol):
+            return expr
+        value = self.top(expr)
+        if isinstance(value, MatrixSymbol):
+            return value
+        if value not in self.known:
+            name, count = hint, 1
+            while name in self.taken:
+                count += 1
+                name = f"{hint}_{count}"
+            self.taken.add(name)
+            self.done.append(Assignment(name, value, self.equation))
+            self.known[value] = self.done[-1].symbol
+        return self.known[value]
+
+
+def _rows(expr: BlockMatrix) -> Iterable[Iterable[Expr]]:
+    return expr.blocks.tolist()  # type: ignore[no-any-return]
+
+
+def _has_product(expr: Expr) -> bool:
+    if isinstance(expr, Apply | BlockMatrix | MatrixSymbol):
+        return isinstance(expr, BlockMatrix)
+    if isinstance(expr, MatMul) and expr.args[0].is_Matrix:
+        return True
+    return any(_has_product(a) for a in expr.args if getattr(a, "is_Matrix", False))
+
