@@ -43,10 +43,10 @@ class Equation:
 
 @dataclass(frozen=True)
 class Cell:
-    """One step: inputs x_t and states s_{t-1} in, states s_t out; the output y_t is the first state.
+    """One step: x_t and states s_{t-1} in, states s_t out; the first state is the output y_t.
 
     Build one from text with `derive.parse`, or from SymPy matrix expressions with `derive.build`,
-    which also infers nothing and checks everything. Equations are in single-assignment order: each
+    which goes through the same checks. Equations are in single-assignment order: each
     reads inputs, lagged states, parameters and the names of equations above it.
     """
 

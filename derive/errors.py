@@ -24,7 +24,7 @@ class RuleError(BpttError):
 
 
 def one_line(text: str, limit: int = 100) -> str:
-    """`text` as printable ASCII on one line, cut to `limit` characters: safe to show in a message."""
+    """`text` as printable ASCII on one line, at most `limit` characters: safe to show."""
     shown = " ".join(text.split()).encode("ascii", "backslashreplace").decode()
     shown = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in shown)
     return shown if len(shown) <= limit else shown[: limit - 3] + "..."

@@ -4,7 +4,7 @@ Vectors are columns, shape (n, 1). Every constructor returns one agreed form, so
 saying the same thing compare equal and the printed text reads back to an equal value.
 """
 
-from collections.abc import Iterator, Mapping
+from typing import TypeAlias
 
 import sympy as sp
 from sympy.core.symbol import Str
@@ -24,36 +24,44 @@ from sympy.matrices.expressions import (
 
 __all__ = [
     "Apply",
+    "BlockMatrix",
     "Expr",
+    "HadamardPower",
+    "HadamardProduct",
+    "MatAdd",
+    "MatMul",
+    "MatrixSlice",
+    "MatrixSymbol",
     "Name",
+    "OneMatrix",
     "Shape",
+    "Transpose",
+    "ZeroMatrix",
     "add",
     "apply",
     "coefficient",
     "constant",
-    "leaves",
     "matmul",
     "part",
     "power",
     "scale",
     "stack",
-    "substitute",
     "symbol",
     "times",
     "transpose",
     "zero",
 ]
 
-Expr = MatrixExpr
-Name = MatrixSymbol
-Shape = tuple[sp.Expr, ...]
+Expr: TypeAlias = MatrixExpr
+Name: TypeAlias = MatrixSymbol
+Shape: TypeAlias = tuple[sp.Expr, ...]
 
 
-class Apply(MatrixExpr):  # type: ignore[misc]  # SymPy is untyped
+class Apply(MatrixExpr):
     """A primitive applied to each entry of a matrix expression."""
 
     def __new__(cls, name: str | Str, argument: Expr) -> "Apply":
-        return sp.Basic.__new__(cls, Str(str(name)), argument)  # type: ignore[no-any-return]
+        return sp.Basic.__new__(cls, Str(str(name)), argument)
 
     @property
     def name(self) -> str:
@@ -68,7 +76,7 @@ class Apply(MatrixExpr):  # type: ignore[misc]  # SymPy is untyped
     @property
     def shape(self) -> tuple[sp.Expr, sp.Expr]:
         """The argument's shape."""
-        return self.argument.shape  # type: ignore[no-any-return]
+        return self.argument.shape
 
 
 def symbol(name: str, shape: Shape) -> Name:
@@ -185,21 +193,3 @@ def stack(parts: tuple[Expr, ...]) -> Expr:
 def part(expr: Expr, start: sp.Expr, length: sp.Expr) -> Expr:
     """Rows start … start + length of a column."""
     return MatrixSlice(expr, (start, start + length), (sp.S.Zero, sp.S.One))
-
-
-def leaves(expr: Expr) -> Iterator[Name]:
-    """Every named matrix in `expr`, in order of appearance, with repeats."""
-    if isinstance(expr, MatrixSymbol):
-        yield expr
-        return
-    for arg in expr.args:
-        if isinstance(arg, BlockMatrix) or getattr(arg, "is_Matrix", False):
-            yield from leaves(arg)
-        elif isinstance(expr, BlockMatrix):
-            for child in arg:
-                yield from leaves(child)
-
-
-def substitute(expr: Expr, values: Mapping[Expr, Expr]) -> Expr:
-    """`expr` with whole subexpressions replaced; nothing is evaluated."""
-    return expr.xreplace(dict(values)) if values else expr

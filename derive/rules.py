@@ -223,7 +223,7 @@ def push(
     """The differential of `expr`; names without a tangent are held fixed."""
     if isinstance(expr, MatrixSymbol):
         return tangents.get(expr, zero(expr.shape))
-    descend: Tangent = lambda e: push(e, e, tangents, rules, primitives)  # noqa: E731
+    descend: Tangent = lambda e: push(e, e, tangents, rules, primitives)
     return _rule(expr, rules).forward(expr, output, descend, primitives)
 
 

@@ -5,7 +5,6 @@ products with names and of elementwise products of names. Arguments of primitive
 the pre-activation of f), so that slopes can be written in outputs. Equal values share one name.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from derive.cell import Cell
@@ -71,7 +70,7 @@ class _Work:
 
     def top(self, expr: Expr) -> Expr:
         """A whole right side."""
-        number, rest = coefficient(expr)
+        number, _ = coefficient(expr)
         if number == 1 and isinstance(expr, Apply):
             return apply(expr.name, self.named(expr.argument, f"a_{self.equation}"))
         if number == 1 and isinstance(expr, BlockMatrix):
@@ -132,8 +131,8 @@ class _Work:
         return self.known[value]
 
 
-def _rows(expr: BlockMatrix) -> Iterable[Iterable[Expr]]:
-    return expr.blocks.tolist()  # type: ignore[no-any-return]
+def _rows(expr: BlockMatrix) -> list[list[Expr]]:
+    return expr.blocks.tolist()
 
 
 def _has_product(expr: Expr) -> bool:
@@ -142,4 +141,3 @@ def _has_product(expr: Expr) -> bool:
     if isinstance(expr, MatMul) and expr.args[0].is_Matrix:
         return True
     return any(_has_product(a) for a in expr.args if getattr(a, "is_Matrix", False))
-

@@ -1,4 +1,4 @@
-"""Checked syntax and shapes -> Cell; and Cell from SymPy matrix expressions, with the same checks."""
+"""Checked syntax and shapes -> Cell; SymPy matrix expressions -> Cell by the same checks."""
 
 import ast
 from collections.abc import Iterable, Mapping

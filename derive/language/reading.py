@@ -60,10 +60,10 @@ def read(text: str | bytes) -> Program:
         CellError: 'line N: what was found, what was expected' on one line.
     """
     text = _decoded(text)
-    doc, rest, line = _documentation(text)
+    doc, rest, first = _documentation(text)
     declarations: list[Declaration] = []
     statements: list[Statement] = []
-    for line, chunk in _logical_lines(rest, line):
+    for line, chunk in _logical_lines(rest, first):
         try:
             match = _DECLARATION.fullmatch(chunk)
             if match and not match[2].startswith("="):
@@ -73,7 +73,7 @@ def read(text: str | bytes) -> Program:
         except CellError as error:
             raise CellError(f"line {line}: {error}, in `{one_line(chunk)}`") from None
     if len(statements) > MAX_EQUATIONS:
-        raise CellError(f"line {line}: {len(statements)} equations; at most {MAX_EQUATIONS}")
+        raise CellError(f"line {statements[-1].line}: more than {MAX_EQUATIONS} equations")
     return Program(doc, tuple(declarations), tuple(statements))
 
 
@@ -88,17 +88,21 @@ def _decoded(text: str | bytes) -> str:
     if len(text) > MAX_BYTES:
         raise CellError(f"line 1: the text has {len(text)} bytes; at most {MAX_BYTES}")
     if isinstance(text, bytes):
-        try:
-            text = text.decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            line = text[: error.start].count(b"\n") + 1
-            raise CellError(f"line {line}: byte {error.start} is not UTF-8") from None
+        return _decoded(_utf8(text))
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     for place, character in enumerate(text):
         if not (character.isprintable() or character in "\n\t"):
             line = text.count("\n", 0, place) + 1
-            raise CellError(f"line {line}: control character {ascii(character)}; remove it")
+            raise CellError(f"line {line}: control character {character!a}; remove it")
     return text
+
+
+def _utf8(raw: bytes) -> str:
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        raise CellError(f"line {line}: byte {error.start} is not UTF-8") from None
 
 
 def _documentation(text: str) -> tuple[str, str, int]:
@@ -226,20 +230,20 @@ def _check_tree(node: ast.expr) -> None:
                 raise CellError("an empty list; write [a, b]")
             for element in node.elts:
                 _check_tree(element)
-        case ast.Subscript(value=ast.Name()):
-            check_name(node.value.id)
+        case ast.Subscript(value=ast.Name(id=name)):
+            check_name(name)
             if ast.unparse(node.slice) not in ("t - 1", "t"):
                 raise CellError(
-                    f"'{node.value.id}[{one_line(ast.unparse(node.slice), 20)}]': only [t-1] can "
+                    f"'{name}[{one_line(ast.unparse(node.slice), 20)}]': only [t-1] can "
                     "be read; to reach further back, carry a state, as in `p = h[t-1]`"
                 )
-        case ast.Attribute(value=ast.Name(), attr="T"):
-            check_name(node.value.id)
+        case ast.Attribute(value=ast.Name(id=name), attr="T"):
+            check_name(name)
         case ast.Attribute():
             raise CellError(f"attribute '.{one_line(node.attr, 20)}'; only name.T (transpose)")
-        case ast.Call(func=ast.Name()) if node.func.id in PRIMITIVES:
+        case ast.Call(func=ast.Name(id=name)) if name in PRIMITIVES:
             if len(node.args) != 1 or node.keywords:
-                raise CellError(f"{node.func.id} takes one argument")
+                raise CellError(f"{name} takes one argument")
             _check_tree(node.args[0])
         case ast.Call():
             called = one_line(ast.unparse(node.func), 30)
@@ -256,7 +260,7 @@ def _described(node: ast.expr) -> str:
 
 def _check_number(node: ast.Constant) -> None:
     value = node.value
-    if type(value) not in (int, float):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise CellError(f"a {type(value).__name__} where a number was expected")
     if not (value == 0 or 1e-30 <= abs(value) <= 1e30) or (
         isinstance(value, int) and len(str(value)) > MAX_DIGITS

@@ -9,7 +9,7 @@ import sympy as sp
 
 from derive.errors import CellError, one_line
 from derive.expressions import Shape
-from derive.language.reading import Program, Statement, number
+from derive.language.reading import Program, Statement
 
 __all__ = ["infer"]
 
@@ -161,7 +161,7 @@ def _check_uses(scope: _Scope, program: Program) -> None:
 
 def _form(scope: _Scope, statement: Statement, node: ast.expr) -> _Form | None:
     """The shape of a tree; None for a number, which takes any shape."""
-    descend: Callable[[ast.expr], _Form | None] = lambda n: _form(scope, statement, n)  # noqa: E731
+    descend: Callable[[ast.expr], _Form | None] = lambda n: _form(scope, statement, n)
     match node:
         case ast.Constant():
             return None
