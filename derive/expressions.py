@@ -117,7 +117,8 @@ def add(*terms: Expr) -> Expr:
     flat: list[Expr] = []
     for term in terms:
         flat.extend(term.args if isinstance(term, MatAdd) else (term,))
-    total, place, kept = sp.S.Zero, None, []
+    total, place = sp.S.Zero, None
+    kept: list[Expr] = []
     for term in flat:
         number, rest = coefficient(term)
         if isinstance(rest, ZeroMatrix):

@@ -1,0 +1,1 @@
+"""Is this recurrent layer right? Properties, references with error bounds, and reports."""
