@@ -34,6 +34,7 @@ class Primitive:
         ulps: error of a sensible floating-point evaluation, in units in the last place of
             max(|y|, floor).
         floor: see `ulps`; 1 where usual formulas are accurate only absolutely.
+        complex_numpy: whether the statements take complex arrays.
         bound: |z| up to which the row is tested.
         kinks: points where the slope is declared, not derived.
     """
@@ -47,6 +48,7 @@ class Primitive:
     ulps: float = 4.0
     floor: float = 0.0
     bound: float = 30.0
+    complex_numpy: bool = True
     kinks: tuple[float, ...] = ()
 
 
@@ -90,6 +92,7 @@ _ROWS = (
         numpy=("np.logaddexp({z}, 0, out={y})",),
         range=(0.0, float("inf")),
         floor=1.0,
+        complex_numpy=False,
     ),
 )
 

@@ -1,0 +1,1 @@
+"""Schedule -> source, one module for each target."""

@@ -1,0 +1,189 @@
+"""Schedule -> the whole module as text."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+import sympy as sp
+
+from derive.backends.numpy.backward import backward_lines, tape_names
+from derive.backends.numpy.docstring import docstring
+from derive.backends.numpy.forward import forward_lines
+from derive.backends.numpy.places import Places
+from derive.cell import Cell, Variable
+from derive.expressions import Apply
+from derive.gradients import Gradients
+from derive.primitives import PRIMITIVES
+from derive.schedule import schedule
+
+if TYPE_CHECKING:
+    from derive.proofs import Claim
+
+__all__ = ["digest", "numpy_source"]
+
+_MARK = "# --- emitted ---\n"
+_CHECK = "def _example("
+_QUIET = '@np.errstate(over="ignore", under="ignore")'
+_RUN = "Run a batch of sequences; shapes are in the module's docstring."
+_PULL = "Gradients of sum(dy * y) + sum(dstate_T * state_T), summed over steps and batch."
+
+
+def digest(cell: Cell) -> str:
+    """Sixteen hexadecimal digits that change with the cell's text."""
+    return hashlib.sha256(str(cell).encode()).hexdigest()[:16]
+
+
+def numpy_source(gradients: Gradients, claims: Sequence["Claim"] = ()) -> str:
+    """The stand-alone module of a cell: `forward`, `backward`, and a check of its own gradients.
+
+    Args:
+        gradients: what `derive.gradients` gave for the cell.
+        claims: theorems for the module's docstring.
+
+    Returns:
+        Python source that imports NumPy alone; the same bytes for the same cell and claims.
+    """
+    cell, places = gradients.cell, Places(schedule(gradients))
+    runtime = (files("derive.backends.numpy") / "runtime.py").read_text().partition(_MARK)[2]
+    helpers, mark, checks = runtime.partition(_CHECK)
+    parts = [
+        docstring(cell, digest(cell), claims),
+        'import sys\n\nimport numpy as np\n\n__all__ = ["backward", "forward", "self_check"]',
+        _tables(gradients),
+        _function("forward(params, x, state_0=None, *, lengths=None)", _RUN, _forward(places)),
+        _function("backward(params, tape, dy=None, dstate_T=None)", _PULL, _backward(places)),
+        *(_primitive(name) for name in _used(gradients)),
+        helpers,
+        mark + checks,
+    ]
+    return "\n\n\n".join(part.strip("\n") for part in parts) + "\n"
+
+
+def _function(signature: str, doc: str, body: Iterable[str]) -> str:
+    lines = [_QUIET, f"def {signature}:", f'    """{doc}"""', *(f"    {line}" for line in body)]
+    return "\n".join(lines)
+
+
+def _forward(places: Places) -> list[str]:
+    cell = places.plan.gradients.cell
+    names = [x.name for x in cell.inputs]
+    padding, outputs = places.make("padding"), places.make("y")
+    states = {s.name: places.make(f"{s.name}_seq") for s in cell.states}
+    return [
+        "sizes = {}",
+        f"{_listed(names)}, dtype = _inputs(x, sizes)",
+        *_parameter_lines("forward", cell),
+        'state_0 = _states("forward", "state_0", state_0, sizes, dtype)',
+        *_size_lines(cell),
+        f"{padding} = _padding(lengths, steps, batch)",
+        "if lengths is not None:",
+        *(f"    {n} = np.where({padding}, 0, {n}).astype(dtype, copy=False)" for n in names),
+        *forward_lines(places),
+        f"{outputs} = np.array({states[cell.output.name]}[1:])",
+        "if lengths is not None:",
+        f"    np.copyto({outputs}, 0, where={padding})",
+        "state_T = {",
+        *(f'    "{name}": np.array({sequence}[-1]),' for name, sequence in states.items()),
+        "}",
+        'tape = {"digest": _DIGEST, "dtype": dtype, "sizes": sizes, "padding": ' + padding + "}",
+        "tape.update(",
+        *(f"    {name}={name}," for name in tape_names(places)),
+        ")",
+        f"return {outputs}, state_T, tape",
+    ]
+
+
+def _backward(places: Places) -> list[str]:
+    cell = places.plan.gradients.cell
+    return [
+        "tape = _tape(tape)",
+        'sizes, dtype = dict(tape["sizes"]), tape["dtype"]',
+        *_parameter_lines("backward", cell),
+        f"dy = _outputs(dy, tape, {_shape(cell.output)})",
+        'dstate_T = _states("backward", "dstate_T", dstate_T, sizes, dtype)',
+        *_size_lines(cell),
+        f'{places.make("padding")} = tape["padding"]',
+        *(f'{name} = tape["{name}"]' for name in tape_names(places)),
+        *(
+            f'{places.make(f"carry_{s.name}")} = np.array(dstate_T["{s.name}"])'
+            for s in cell.states
+        ),
+        *backward_lines(places),
+    ]
+
+
+def _parameter_lines(call: str, cell: Cell) -> list[str]:
+    names = [p.name for p in cell.parameters]
+    call = f'_parameters("{call}", params, sizes, dtype)'
+    return [f"{_listed(names)} = {call}" if names else call]
+
+
+def _listed(names: Sequence[str]) -> str:
+    """A target list, on several lines if it is long."""
+    text = f"[{', '.join(names)}]"
+    if len(text) <= 50:
+        return text
+    lines, line = [], " "
+    for name in names:
+        if len(line) + len(name) > 80:
+            lines, line = [*lines, line], " "
+        line += f" {name},"
+    rows = "\n".join(f"       {text}" for text in [*lines, line])
+    return f"[\n{rows}\n    ]"
+
+
+def _size_lines(cell: Cell) -> list[str]:
+    names = [str(d) for d in cell.dimensions]
+    lines = ['steps, batch = sizes["steps"], sizes["batch"]']
+    return lines + [f'{name} = sizes["{name}"]' for name in names]
+
+
+def _tables(gradients: Gradients) -> str:
+    cell = gradients.cell
+    rows = [f'_NAME = "{cell.name}"', f'_DIGEST = "{digest(cell)}"']
+    tables = {"_PARAMETERS": cell.parameters, "_INPUTS": cell.inputs, "_STATES": cell.states}
+    for label, variables in tables.items():
+        rows += [f"{label} = {{", *(f'    "{v.name}": {_shape(v)},' for v in variables), "}"]
+    if all(PRIMITIVES[name].complex_numpy for name in _used(gradients)):
+        rows.append(
+            "# Complex numbers, in `forward` alone, are for differentiation by complex step."
+        )
+        rows.append("_DTYPES = (np.float32, np.float64, np.complex128)")
+    else:
+        rows.append("_DTYPES = (np.float32, np.float64)")
+    return "\n".join(rows)
+
+
+def _shape(variable: Variable) -> str:
+    """A shape as a tuple of texts; 2*n is 'n + n'."""
+    sizes = []
+    for size in variable.shape:
+        terms: list[str] = []
+        for part, count in sorted(sp.sympify(size).as_coefficients_dict().items(), key=str):
+            terms += [str(count)] if part == 1 else [str(part)] * int(count)
+        sizes.append(f'"{" + ".join(terms)}"')
+    return f"({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
+
+
+def _used(gradients: Gradients) -> list[str]:
+    """The primitives that the cell or its slopes apply, in the order of the table."""
+    adjoints = (*gradients.backward, *gradients.parameters, *gradients.states)
+    exprs = [a.value for a in gradients.forward] + [a.value for a in adjoints]
+    found = {node.name for expr in exprs for node in expr.atoms(Apply)}
+    return [name for name in PRIMITIVES if name in found]
+
+
+def _primitive(name: str) -> str:
+    row = PRIMITIVES[name]
+    first, *rest = row.numpy
+    lines = [
+        f"def _{name}(z, y=None):",
+        f'    """{row.value(sp.Symbol("z"))}, into `y` if it is given."""',
+        "    if y is None:",
+        "        y = np.empty_like(z)",
+        f"    {first.format(z='z', y='y')}",
+        *(f"    {line.format(z='y', y='y')}" for line in rest),
+        "    return y",
+    ]
+    return "\n".join(lines)

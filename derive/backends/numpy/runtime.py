@@ -1,0 +1,226 @@
+"""What every emitted kernel shares: checks of arguments and the check of its own gradients.
+
+The text below the line `# --- emitted ---` is copied into each kernel as it stands.
+"""
+
+import sys
+
+import numpy as np
+
+_NAME = _DIGEST = ""
+_PARAMETERS = {}
+_INPUTS = {}
+_STATES = {}
+_DTYPES = ()
+
+
+def forward(*args, **kwargs):
+    """Emitted for each cell."""
+
+
+def backward(*args, **kwargs):
+    """Emitted for each cell."""
+
+
+# --- emitted ---
+def _flat(array):
+    """(T, B, k) as (T*B, k)."""
+    return array.reshape(array.shape[0] * array.shape[1], array.shape[2])
+
+
+def _chunk(width, batch, dtype):
+    """How many steps to treat at once, so that their factors stay in the cache."""
+    return max(1, (1 << 19) // max(1, width * batch * dtype.itemsize))
+
+
+def _size(dim, sizes):
+    """A size such as 'n', 'n + m' or '3' as a number; None if it is not known yet."""
+    parts = [sizes.get(p, int(p) if p.isdigit() else None) for p in dim.split(" + ")]
+    return None if None in parts else sum(parts)
+
+
+def _array(call, label, value, dims, sizes, dtype):
+    """`value` as an array, after its dtype and shape were checked; unknown sizes become known."""
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise ValueError(f"{_NAME}.{call}: {label} is not an array of numbers") from None
+    if dtype is None and array.dtype.type not in _DTYPES:
+        names = " or ".join(np.dtype(t).name for t in _DTYPES)
+        raise TypeError(f"{_NAME}.{call}: {label} has dtype {array.dtype}, expected {names}")
+    if dtype is not None and array.dtype != dtype:
+        raise TypeError(
+            f"{_NAME}.{call}: {label} has dtype {array.dtype}, expected {dtype} like the input"
+        )
+    known = dict(sizes)
+    if array.ndim == len(dims):
+        for dim, size in zip(dims, array.shape, strict=True):
+            if dim.isidentifier():
+                known.setdefault(dim, size)
+    expected = tuple(_size(dim, known) for dim in dims)
+    if array.ndim != len(dims) or expected != array.shape:
+        shown = ", ".join(f"{d} = {known[d]}" for d in dims if d in sizes)
+        raise ValueError(
+            f"{_NAME}.{call}: {label} has shape {array.shape}, expected ({', '.join(dims)})"
+            + (f" with {shown}" if shown else "")
+        )
+    sizes.update(known)
+    return array
+
+
+def _named(call, label, given, expected):
+    """`given` as a dict whose keys are all in `expected`."""
+    if not hasattr(given, "keys"):
+        raise TypeError(f"{_NAME}.{call}: {label} is a {type(given).__name__}, expected a dict")
+    for key in given:
+        if key not in expected:
+            raise ValueError(
+                f"{_NAME}.{call}: {label} has the key {key!r}, expected {', '.join(expected)}"
+            )
+    return given
+
+
+def _parameters(call, params, sizes, dtype):
+    """Every parameter, checked."""
+    given = _named(call, "params", params, _PARAMETERS)
+    for name in _PARAMETERS:
+        if name not in given:
+            raise ValueError(f"{_NAME}.{call}: params lacks {name!r}")
+    return [
+        _array(call, f"params[{name!r}]", given[name], dims, sizes, dtype)
+        for name, dims in _PARAMETERS.items()
+    ]
+
+
+def _inputs(x, sizes):
+    """Every input, checked; the first one fixes the dtype."""
+    if len(_INPUTS) > 1:
+        given = _named("forward", "x", x, _INPUTS)
+        for name in _INPUTS:
+            if name not in given:
+                raise ValueError(f"{_NAME}.forward: x lacks {name!r}")
+    arrays, dtype = [], None
+    for name, dims in _INPUTS.items():
+        label, value = ("x", x) if len(_INPUTS) == 1 else (f"x[{name!r}]", x[name])
+        array = _array("forward", label, value, ("steps", "batch", *dims), sizes, dtype)
+        arrays, dtype = [*arrays, array], array.dtype
+    return arrays, dtype
+
+
+def _states(call, label, given, sizes, dtype):
+    """A state for each name, (B, size); what is not given is zero."""
+    given = {} if given is None else _named(call, label, given, _STATES)
+    arrays = {
+        name: _array(call, f"{label}[{name!r}]", given[name], ("batch", *dims), sizes, dtype)
+        for name, dims in _STATES.items()
+        if given.get(name) is not None
+    }
+    for name, dims in _STATES.items():
+        if name not in arrays:
+            size = _size(dims[0], sizes)
+            if size is None:
+                raise ValueError(f"{_NAME}.{call}: {label}[{name!r}] is needed to fix its size")
+            arrays[name] = np.zeros((sizes["batch"], size), dtype)
+    return arrays
+
+
+def _padding(lengths, steps, batch):
+    """For each step the rows that are past their sequence's end, (B, 1); None for no lengths."""
+    if lengths is None:
+        return [None] * steps
+    array = np.asarray(lengths)
+    if array.dtype.kind not in "iu" or array.shape != (batch,):
+        raise ValueError(
+            f"{_NAME}.forward: lengths has dtype {array.dtype} and shape {array.shape}, "
+            f"expected whole numbers and (batch,) with batch = {batch}"
+        )
+    if batch and not (array.min() >= 0 and array.max() <= steps):
+        raise ValueError(f"{_NAME}.forward: lengths must be from 0 to T = {steps}, found {lengths}")
+    return np.arange(steps)[:, None, None] >= array[:, None]
+
+
+def _outputs(dy, tape, dims):
+    """The cotangents of the outputs, zero where there is padding."""
+    padding, sizes, dtype = tape["padding"], dict(tape["sizes"]), tape["dtype"]
+    shape = ("steps", "batch", *dims)
+    if dy is None:
+        return np.zeros([_size(d, sizes) for d in shape], dtype)
+    array = _array("backward", "dy", dy, shape, sizes, dtype)
+    return array if isinstance(padding, list) else np.where(padding, 0, array)
+
+
+def _tape(tape):
+    """The tape, if it is one of this kernel's."""
+    if not isinstance(tape, dict) or tape.get("digest") != _DIGEST:
+        raise TypeError(f"{_NAME}.backward: tape is not what {_NAME}.forward returned")
+    if tape["dtype"].kind == "c":
+        raise TypeError(f"{_NAME}.backward: the tape is complex, expected float32 or float64")
+    return tape
+
+
+def _example(seed):
+    """Distinct random arguments in float64: three sequences of unequal length."""
+    random = np.random.default_rng(seed)
+    dims = [d for table in (_STATES, _INPUTS, _PARAMETERS) for k in table.values() for d in k]
+    atoms = dict.fromkeys(p for d in dims for p in d.split(" + ") if not p.isdigit())
+    sizes = {name: 3 - k if k < 2 else 2 + k for k, name in enumerate(atoms)}
+
+    def draw(*shape):
+        return random.uniform(0.1, 0.9, shape) * random.choice([-1.0, 1.0], shape)
+
+    steps, batch = 5, 3
+    params = {k: draw(*(_size(d, sizes) for d in dims)) for k, dims in _PARAMETERS.items()}
+    inputs = {k: draw(steps, batch, _size(dims[0], sizes)) for k, dims in _INPUTS.items()}
+    state_0, dstate_T = (
+        {k: draw(batch, _size(dims[0], sizes)) for k, dims in _STATES.items()} for _ in range(2)
+    )
+    output = next(iter(_STATES.values()))[0]
+    dy = draw(steps, batch, _size(output, sizes))
+    return params, inputs, state_0, np.array([5, 3, 4]), dy, dstate_T
+
+
+def self_check(seed=0):
+    """Largest error of each gradient against differences, relative to its largest entry.
+
+    Central differences with two steps, extrapolated; every entry of every gradient is compared.
+    """
+    params, inputs, state_0, lengths, dy, dstate_T = _example(seed)
+    only = next(iter(_INPUTS))
+
+    def run():
+        x = inputs[only] if len(_INPUTS) == 1 else inputs
+        return forward(params, x, state_0, lengths=lengths)
+
+    def loss():
+        y, state_T, _ = run()
+        return np.sum(dy * y) + sum(np.sum(dstate_T[k] * state_T[k]) for k in _STATES)
+
+    grads = backward(params, run()[2], dy, dstate_T)
+    arrays = {**params, **inputs, **{f"{k}_0": v for k, v in state_0.items()}}
+    errors = {}
+    for name, array in arrays.items():
+        expected = np.empty_like(array)
+        for place in np.ndindex(array.shape):
+            kept, slopes = array[place], []
+            for step in (1e-3, 5e-4):
+                array[place] = kept + step
+                above = loss()
+                array[place] = kept - step
+                slopes.append((above - loss()) / (2 * step))
+            array[place] = kept
+            expected[place] = (4 * slopes[1] - slopes[0]) / 3
+        scale = max(np.abs(expected).max(initial=0.0), 1e-300)
+        errors[name] = float(np.abs(grads[name] - expected).max(initial=0.0) / scale)
+    return errors
+
+
+if __name__ == "__main__":
+    found = self_check()
+    for name, error in found.items():
+        print(f"  {name:<12} {error:.1e}")
+    worst = max(found, key=found.get)
+    print(
+        f"{_NAME}: largest relative error {found[worst]:.1e} (in {worst}), float64, every entry of "
+        f"{len(found)} gradients against differences"
+    )
+    sys.exit(0 if found[worst] < 1e-8 else 1)
