@@ -32,7 +32,7 @@ from derive.expressions import (
 from derive.primitives import PRIMITIVES
 from derive.single_assignment import Assignment
 
-__all__ = ["Arithmetic", "Array", "Numbers", "Sizes", "compiled", "evaluate", "lagged", "run_step"]
+__all__ = ["Arithmetic", "Array", "Numbers", "Sizes", "compiled", "evaluate", "lagged", "run_step", "whole"]
 
 Array = npt.NDArray[Any]
 Value = Any
@@ -117,21 +117,25 @@ def evaluate(
         sizes: what the symbolic dimensions are.
     """
 
-    def whole(size: sp.Expr) -> int:
-        return int(sp.sympify(size).subs(dict(sizes)))
+    known: dict[Expr, Value] = {}
 
     def visit(node: Expr) -> Value:
+        if node not in known:
+            known[node] = compute(node)
+        return known[node]
+
+    def compute(node: Expr) -> Value:
         number, rest = coefficient(node)
-        shape = (whole(node.shape[0]), whole(node.shape[1]))
         if isinstance(rest, OneMatrix):
-            return arithmetic.constant(number, shape)
+            return arithmetic.constant(number, whole_shape(node, sizes))
         if number != 1:
-            return arithmetic.multiply(arithmetic.constant(number, shape), visit(rest))
+            factor = arithmetic.constant(number, whole_shape(node, sizes))
+            return arithmetic.multiply(factor, visit(rest))
         match node:
             case MatrixSymbol():
                 return values[node.name]
             case ZeroMatrix():
-                return arithmetic.constant(sp.S.Zero, shape)
+                return arithmetic.constant(sp.S.Zero, whole_shape(node, sizes))
             case MatAdd():
                 return _fold(arithmetic.add, [visit(a) for a in node.args])
             case HadamardProduct():
@@ -147,11 +151,23 @@ def evaluate(
             case BlockMatrix():
                 return arithmetic.stack([visit(row[0]) for row in node.blocks.tolist()])
             case MatrixSlice():
-                start, stop = (whole(edge) for edge in node.rowslice[:2])
+                start, stop = (whole(edge, sizes) for edge in node.rowslice[:2])
                 return arithmetic.rows(visit(node.parent), start, stop)
         raise RuleError(f"no value for {type(node).__name__}")
 
     return visit(expr)
+
+
+def whole(size: sp.Expr, sizes: Sizes) -> int:
+    """A symbolic size as a number."""
+    if size in sizes:
+        return sizes[size]
+    return int(size) if isinstance(size, int) or size.is_Integer else int(size.subs(dict(sizes)))
+
+
+def whole_shape(expr: Expr, sizes: Sizes) -> tuple[int, int]:
+    """The shape of an expression in numbers."""
+    return whole(expr.shape[0], sizes), whole(expr.shape[1], sizes)
 
 
 def _fold(operation: Callable[[Value, Value], Value], items: Sequence[Value]) -> Value:

@@ -9,12 +9,15 @@ from sympy.matrices.expressions.applyfunc import ElementwiseApplyFunction
 from derive.cell import Cell, Equation, Variable, lag
 from derive.errors import CellError, one_line
 from derive.expressions import (
+    Apply,
     BlockMatrix,
     Expr,
+    Name,
+    OneMatrix,
     Shape,
+    ZeroMatrix,
     add,
     apply,
-    constant,
     matmul,
     power,
     scale,
@@ -23,9 +26,11 @@ from derive.expressions import (
     times,
     transpose,
 )
+from derive.language.names import check_name, label
 from derive.language.printing import text_of
-from derive.language.reading import Program, number, read
+from derive.language.reading import MAX_BYTES, MAX_DECLARATIONS, Program, read
 from derive.language.shapes import infer
+from derive.language.values import value_of
 from derive.primitives import PRIMITIVES
 
 __all__ = ["build", "parse"]
@@ -41,38 +46,34 @@ def parse(text: str | bytes, name: str = "cell") -> Cell:
     Raises:
         CellError: one line with the place, what was found and what was expected.
     """
-    program = read(text)
-    shapes = infer(program)
     try:
-        return _cell(program, shapes, name)
+        program = read(text)
+        cell = _cell(program, infer(program), name)
     except RecursionError:
-        raise CellError("line 1: an expression nests too deep") from None
+        raise CellError("line 1: an expression nests too deep; give parts of it names") from None
+    if len(text_of(cell)) > MAX_BYTES:
+        raise CellError(
+            f"line 1: printed with its shapes, the cell has more than {MAX_BYTES} bytes"
+        )
+    return cell
 
 
 def _cell(program: Program, shapes: dict[str, Shape], name: str) -> Cell:
-    declared = {kind: [d for d in program.declarations if d.kind == kind] for kind in _KINDS}
-    fixed = {d.name for kind in ("input", "state") for d in declared[kind]}
-    fixed |= {s.name for s in program.statements}
-    inputs, states = (
-        tuple(Variable(d.name, shapes[d.name]) for d in declared[k]) for k in ("input", "state")
-    )
-    first = [d.name for d in declared["parameter"]]
-    rest = [n for n in shapes if n not in fixed and n not in first]
-    order = [n for n in _appearance(program) if n in {*first, *rest}]
+    kinds: dict[str, list[Variable]] = {"input": [], "state": [], "parameter": []}
+    for declared in program.declarations:
+        kinds[declared.kind].append(Variable(declared.name, shapes[declared.name]))
+    parameters = shapes.keys() - {v.name for v in (*kinds["input"], *kinds["state"])}
+    parameters -= {statement.name for statement in program.statements}
+    if len(parameters) + len(kinds["input"]) + len(kinds["state"]) > MAX_DECLARATIONS:
+        raise CellError(f"line 1: more than {MAX_DECLARATIONS} inputs, states and parameters")
     return Cell(
-        name=name,
-        inputs=inputs,
-        states=states,
-        parameters=tuple(Variable(n, shapes[n]) for n in order),
-        equations=tuple(
-            Equation(s.name, _shaped(_expression(s.value, shapes), shapes[s.name]), s.line)
-            for s in program.statements
-        ),
+        name=label(name),
+        inputs=tuple(kinds["input"]),
+        states=tuple(kinds["state"]),
+        parameters=tuple(Variable(n, shapes[n]) for n in _appearance(program) if n in parameters),
+        equations=tuple(Equation(s.name, value_of(s, shapes), s.line) for s in program.statements),
         doc=program.doc,
     )
-
-
-_KINDS = ("input", "state", "parameter")
 
 
 def _appearance(program: Program) -> Iterable[str]:
@@ -82,69 +83,6 @@ def _appearance(program: Program) -> Iterable[str]:
         names.sort(key=lambda n: (n.lineno, n.col_offset))
         found.update(dict.fromkeys(n.id for n in names))
     return found
-
-
-def _expression(node: ast.expr, shapes: Mapping[str, Shape]) -> Expr | sp.Rational:
-    """A checked tree as a matrix expression; a number stays a number until it meets a shape."""
-    match node:
-        case ast.Constant():
-            return sp.Rational(str(number(node)))
-        case ast.Name():
-            return symbol(node.id, shapes[node.id])
-        case ast.Subscript(value=ast.Name(id=name)):
-            back = ast.unparse(node.slice) != "t"
-            return symbol(lag(name) if back else name, shapes[name])
-        case ast.Attribute(value=ast.Name(id=name)):
-            return transpose(symbol(name, shapes[name]))
-        case ast.List():
-            return stack(tuple(_expression(element, shapes) for element in node.elts))
-        case ast.UnaryOp():
-            inner = _expression(node.operand, shapes)
-            return _scaled(sp.S.NegativeOne, inner) if isinstance(node.op, ast.USub) else inner
-        case ast.Call(func=ast.Name(id=name)):
-            inner = _expression(node.args[0], shapes)
-            if not inner.is_Matrix:
-                raise CellError(f"line 1: {name} of a number alone; write the number it gives")
-            return apply(name, inner)
-        case ast.BinOp(op=ast.Pow()):
-            base, exponent = _expression(node.left, shapes), int(str(number(node.right)))
-            return power(base, exponent) if base.is_Matrix else base**exponent
-        case ast.BinOp():
-            left, right = _expression(node.left, shapes), _expression(node.right, shapes)
-            return _combined(node.op, left, right)
-    raise CellError(f"line 1: '{type(node).__name__}' is not in the language")
-
-
-def _combined(op: ast.operator, left: Expr, right: Expr) -> Expr | sp.Rational:
-    match op:
-        case ast.Add():
-            return _sum(left, right)
-        case ast.Sub():
-            return _sum(left, _scaled(sp.S.NegativeOne, right))
-        case ast.Div():
-            return _scaled(1 / right, left)
-        case ast.MatMult():
-            return matmul(left, right)
-        case _:
-            if left.is_Matrix and right.is_Matrix:
-                return times(left, right)
-            return _scaled(right, left) if left.is_Matrix else _scaled(left, right)
-
-
-def _scaled(value: sp.Rational, expr: Expr | sp.Rational) -> Expr | sp.Rational:
-    return scale(value, expr) if expr.is_Matrix else value * expr
-
-
-def _sum(left: Expr | sp.Rational, right: Expr | sp.Rational) -> Expr | sp.Rational:
-    if not left.is_Matrix and not right.is_Matrix:
-        return left + right
-    shape = left.shape if left.is_Matrix else right.shape
-    return add(_shaped(left, shape), _shaped(right, shape))
-
-
-def _shaped(value: Expr | sp.Rational, shape: Shape) -> Expr:
-    rows_columns = shape if len(shape) == 2 else (*shape, sp.S.One)
-    return value if value.is_Matrix else constant(value, rows_columns)
 
 
 def build(
@@ -165,14 +103,18 @@ def build(
     Raises:
         CellError: as for text; the expressions go through the same checks.
     """
-    parameters: dict[str, Variable] = {}
-    known = {*inputs, *states, *equations, *(lag(s) for s in states)}
-    values = {n: _plain(e) for n, e in equations.items()}
+    values = {n: _converted(n, e) for n, e in equations.items()}
+    shapes = {**inputs, **states, **{lag(s): shape for s, shape in states.items()}}
+    shapes |= {n: _shape(e) for n, e in values.items() if n not in shapes}
+    parameters = {}
     for value in values.values():
+        matrices = {product.args[0] for product in value.atoms(sp.MatMul)}
         for leaf in sorted(value.atoms(sp.MatrixSymbol), key=str):
-            if leaf.name not in known:
-                shape = leaf.shape if leaf.shape[1] != 1 else leaf.shape[:1]
-                parameters.setdefault(leaf.name, Variable(leaf.name, shape))
+            if leaf.name not in shapes:
+                shape = leaf.shape if leaf in matrices else _shape(leaf)
+                shapes[leaf.name], parameters[leaf.name] = shape, Variable(leaf.name, shape)
+            _check_shape(leaf, shapes[leaf.name])
+    _check_words({*inputs, *states, *equations, *parameters}, shapes.values(), doc)
     draft = Cell(
         name=name,
         inputs=tuple(Variable(n, s) for n, s in inputs.items()),
@@ -184,31 +126,69 @@ def build(
     return parse(text_of(draft), name)
 
 
+def _shape(expr: Expr) -> Shape:
+    """A column is a vector unless something says otherwise."""
+    return expr.shape if expr.shape[1] != 1 else expr.shape[:1]
+
+
+def _check_shape(leaf: Name, shape: Shape) -> None:
+    declared = symbol(leaf.name, shape).shape
+    if [str(size) for size in leaf.shape] != [str(size) for size in declared]:
+        raise CellError(
+            f"line 1: symbol '{one_line(leaf.name, 40)}' has shape {one_line(str(leaf.shape))}, "
+            f"expected {one_line(str(declared))}"
+        )
+
+
+def _check_words(names: Iterable[str], shapes: Iterable[Shape], doc: str) -> None:
+    """What becomes part of a text must not be able to say more than a name or a doc says."""
+    sizes = {str(s) for shape in shapes for size in shape for s in sp.sympify(size).free_symbols}
+    for name in sorted({*names, *sizes}):
+        try:
+            check_name(name)
+        except CellError as error:
+            raise CellError(f"line 1: {error}") from None
+    if '"""' in doc or doc.endswith('"'):
+        raise CellError("line 1: three quotes in the documentation, or one at its end; remove them")
+
+
+def _converted(name: str, expr: Expr) -> Expr:
+    try:
+        return _plain(expr)
+    except CellError as error:
+        raise CellError(f"line 1: equation of '{one_line(name, 40)}': {error}") from None
+
+
 def _plain(expr: Expr) -> Expr:
     """SymPy's own nodes rebuilt by our constructors."""
-    if isinstance(expr, ElementwiseApplyFunction):
-        return apply(_primitive(expr), _plain(expr.expr))
-    if isinstance(expr, sp.MatrixSymbol) or not expr.args:
-        return expr
     if isinstance(expr, BlockMatrix):
+        if expr.blockshape[1] != 1:
+            raise CellError(f"{one_line(str(expr), 60)}: blocks side by side; stack columns only")
         return stack(tuple(_plain(row[0]) for row in expr.blocks.tolist()))
-    args = [_plain(a) if getattr(a, "is_Matrix", False) else a for a in expr.args]
+    args = [_plain(a) for a in expr.args if getattr(a, "is_Matrix", False)]
     match expr:
+        case sp.MatrixSymbol() | OneMatrix() | ZeroMatrix():
+            return expr
+        case ElementwiseApplyFunction():
+            return apply(_primitive(expr), _plain(expr.expr))
+        case Apply():
+            return apply(expr.name, args[0])
         case sp.MatAdd():
             return add(*args)
         case sp.HadamardProduct():
             return times(*args)
+        case sp.HadamardPower() if expr.args[1].is_Integer and expr.args[1] > 0:
+            return power(args[0], int(expr.args[1]))
         case sp.Transpose():
             return transpose(args[0])
-        case sp.MatMul():
-            scalars = [a for a in args if not a.is_Matrix]
-            matrices = [a for a in args if a.is_Matrix]
-            product = matrices[-1]
-            for left in reversed(matrices[:-1]):
-                product = matmul(left, product)
-            return scale(sp.Mul(*scalars), product)
-        case _:
-            return expr.func(*args)
+        case sp.MatMul() if args:
+            number = sp.nsimplify(sp.Mul(*(a for a in expr.args if not a.is_Matrix)), rational=True)
+            if number.is_Rational:
+                *lefts, product = args
+                for left in reversed(lefts):
+                    product = matmul(left, product)
+                return scale(number, product)
+    raise CellError(f"{one_line(str(expr), 60)} ({type(expr).__name__}) is not in the language")
 
 
 def _primitive(expr: ElementwiseApplyFunction) -> str:
@@ -217,4 +197,4 @@ def _primitive(expr: ElementwiseApplyFunction) -> str:
         if body in (sp.Function(row.name)(argument), row.value(argument)):
             return row.name
     known = ", ".join(PRIMITIVES)
-    raise CellError(f"line 1: function {one_line(str(body), 40)}; the functions are {known}")
+    raise CellError(f"function {one_line(str(body), 40)}; the functions are {known}")

@@ -7,17 +7,21 @@ import re
 from derive.errors import CellError, one_line
 from derive.primitives import PRIMITIVES
 
-__all__ = ["EMITTED", "check_name"]
+__all__ = ["EMITTED", "check_name", "label"]
 
 # Names that emitted NumPy source defines or reads. A test reads every emitted kernel and compares.
 EMITTED = frozenset(
-    ("np", "t", "params", "state_0", "dstate_T", "tape", "lengths", "forward", "backward", "dy")
+    (
+        *("np", "sys", "t", "params", "state_0", "dstate_T", "tape", "lengths", "dy"),
+        *("forward", "backward", "self_check", "state_T", "sizes", "steps", "batch", "dtype"),
+        *("chunk", "lo", "hi", "rows"),
+    )
 )
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,31}")
 _KEYWORDS = frozenset((*keyword.kwlist, *keyword.softkwlist, "input", "state", "parameter"))
 
 
-def check_name(name: str, states: frozenset[str] = frozenset()) -> None:
+def check_name(name: str) -> None:
     """Refuse a name that the language, LaTeX or emitted source cannot carry.
 
     Raises:
@@ -35,6 +39,8 @@ def check_name(name: str, states: frozenset[str] = frozenset()) -> None:
         raise CellError(f"'{shown}' is a function of the language: choose another name")
     if name in EMITTED or hasattr(builtins, name):
         raise CellError(f"'{shown}' is used by the emitted source: choose another name")
-    stem, _, end = name.rpartition("_")
-    if end == "0" and stem in states:
-        raise CellError(f"'{shown}' names the initial state of '{stem}': choose another name")
+
+
+def label(name: str) -> str:
+    """A cell's name, often a file's, as emitted source and LaTeX can carry it."""
+    return re.sub(r"[^A-Za-z0-9]+", "_", name)[:64].strip("_") or "cell"

@@ -6,31 +6,45 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from derive.errors import CellError, one_line
-from derive.language.names import check_name
-from derive.primitives import PRIMITIVES
+import sympy as sp
 
-__all__ = ["Declaration", "Program", "Statement", "number", "read"]
+from derive.errors import CellError, one_line
+from derive.expressions import Shape
+from derive.language.names import check_name
+from derive.language.whitelist import ADVICE, MAX_DEPTH, check_expression
+
+__all__ = [
+    "MAX_BYTES",
+    "MAX_DECLARATIONS",
+    "MAX_LINE",
+    "Declaration",
+    "Program",
+    "Statement",
+    "check_size",
+    "nesting",
+    "read",
+]
 
 MAX_BYTES = 65_536
 MAX_LINE = 2_000
-MAX_DEPTH = 24
 MAX_EQUATIONS = 200
-MAX_POWER = 16
-MAX_DIGITS = 40
+MAX_DECLARATIONS = 1_000
+MAX_SIZE = 65_536
+MAX_SIZES = 16
 
 _DECLARATION = re.compile(r"(input|state|parameter)\b\s*(.*)", re.DOTALL)
+_LEADING = re.compile(r"(?:\s|#[^\n]*)*")
 _ITEM = re.compile(r"\s*([^\s\[\],]+)\s*\[([^\[\]]*)\]\s*")
-_ADVICE = "the language has + - * @ **, functions, name[t-1], lists [a, b] and name.T"
+_TERM = re.compile(r"(?:(\d+)\s*\*\s*)?([^\W\d]\w*)|(\d+)", re.ASCII)
 
 
 @dataclass(frozen=True)
 class Declaration:
-    """`kind` is input, state or parameter; dimensions are names or whole numbers, as text."""
+    """`kind` is input, state or parameter; a size is a symbol, a whole number or a sum of them."""
 
     kind: str
     name: str
-    dimensions: tuple[str, ...]
+    dimensions: Shape
     line: int
 
 
@@ -72,21 +86,16 @@ def read(text: str | bytes) -> Program:
                 statements.append(_statement(chunk, line))
         except CellError as error:
             raise CellError(f"line {line}: {error}, in `{one_line(chunk)}`") from None
-    if len(statements) > MAX_EQUATIONS:
-        raise CellError(f"line {statements[-1].line}: more than {MAX_EQUATIONS} equations")
+        if len(statements) > MAX_EQUATIONS:
+            raise CellError(f"line {line}: more than {MAX_EQUATIONS} equations")
+        if len(declarations) > MAX_DECLARATIONS:
+            raise CellError(f"line {line}: more than {MAX_DECLARATIONS} declared names")
     return Program(doc, tuple(declarations), tuple(statements))
-
-
-def number(node: ast.expr) -> int | str | None:
-    """A numeric literal as an exact value (whole, or decimal text), else None."""
-    if isinstance(node, ast.Constant) and type(node.value) in (int, float):
-        return node.value if isinstance(node.value, int) else repr(node.value)
-    return None
 
 
 def _decoded(text: str | bytes) -> str:
     if len(text) > MAX_BYTES:
-        raise CellError(f"line 1: the text has {len(text)} bytes; at most {MAX_BYTES}")
+        raise CellError(f"line 1: the text has more than {MAX_BYTES} bytes; no cell needs them")
     if isinstance(text, bytes):
         return _decoded(_utf8(text))
     text = text.replace("\r\n", "\n").replace("\r", "\n")
@@ -107,7 +116,7 @@ def _utf8(raw: bytes) -> str:
 
 def _documentation(text: str) -> tuple[str, str, int]:
     """(doc, the text after it, the line that text starts on)."""
-    body = text.lstrip()
+    body = text[len(_LEADING.match(text)[0]) :]  # type: ignore[index]  # it always matches
     start = text.count("\n", 0, len(text) - len(body)) + 1
     if not body.startswith('"'):
         return "", body, start
@@ -128,10 +137,9 @@ def _logical_lines(text: str, line: int) -> Iterator[tuple[int, str]]:
         if not held:
             start = current
         held = f"{held} {content.strip()}".strip()
-        for character in content:
-            depth += (character in "([{") - (character in ")]}")
-            if depth > MAX_DEPTH:
-                raise CellError(f"line {current}: brackets nest deeper than {MAX_DEPTH}")
+        depth, deepest = nesting(content, depth)
+        if deepest > MAX_DEPTH:
+            raise CellError(f"line {current}: brackets nest deeper than {MAX_DEPTH}")
         if len(held) > MAX_LINE:
             raise CellError(f"line {start}: an equation longer than {MAX_LINE} characters")
         if held and depth <= 0:
@@ -141,6 +149,15 @@ def _logical_lines(text: str, line: int) -> Iterator[tuple[int, str]]:
         raise CellError(f"line {start}: a bracket is not closed, in `{one_line(held)}`")
 
 
+def nesting(text: str, depth: int = 0) -> tuple[int, int]:
+    """How many brackets are open after `text`, and at most at any place in it."""
+    deepest = depth
+    for character in text:
+        depth += (character in "([{") - (character in ")]}")
+        deepest = max(deepest, depth)
+    return depth, deepest
+
+
 def _declared(kind: str, items: str, line: int) -> Iterator[Declaration]:
     place = 0
     while place < len(items) or place == 0:
@@ -148,11 +165,11 @@ def _declared(kind: str, items: str, line: int) -> Iterator[Declaration]:
         if not match:
             raise CellError(f"expected `{kind} name[size]`, or several with commas between")
         check_name(match[1])
-        sizes = tuple(size.strip() for size in match[2].split(","))
-        for size in sizes:
-            _check_size(size)
-        if len(sizes) > (2 if kind == "parameter" else 1):
-            raise CellError(f"'{match[1]}' has {len(sizes)} sizes; {kind}s have fewer")
+        sizes = tuple(_size(size.strip(), kind) for size in match[2].split(","))
+        most = 2 if kind == "parameter" else 1
+        if len(sizes) > most:
+            shown = "[size] or [rows, columns]" if most == 2 else "[size]"
+            raise CellError(f"'{match[1]}' has {len(sizes)} sizes; write {match[1]}{shown}")
         yield Declaration(kind, match[1], sizes, line)
         place = match.end()
         if place < len(items):
@@ -163,106 +180,54 @@ def _declared(kind: str, items: str, line: int) -> Iterator[Declaration]:
                 raise CellError("a name is missing after the last ','")
 
 
-def _check_size(size: str) -> None:
-    if size.isascii() and size.isdigit():
-        if not 1 <= int(size[:6]) <= 65_536 or len(size) > 5:
-            raise CellError(f"size {one_line(size, 12)} is not between 1 and 65536")
-    elif not size:
+def _size(text: str, kind: str) -> sp.Expr:
+    """A size; a parameter's may be a sum, as in `parameter W[n, n + m]` for W @ [h[t-1], x]."""
+    if not text:
         raise CellError("a size is missing: write name[n], or name[n, m] for a matrix")
-    else:
-        check_name(size)
+    terms = text.split("+") if kind == "parameter" else [text]
+    total = sp.S.Zero
+    for term in (term.strip() for term in terms):
+        match = _TERM.fullmatch(term)
+        if not match or (match[1] and kind != "parameter"):
+            raise CellError(f"size '{one_line(text, 24)}': write a name, as n, or a whole number")
+        for digits in (match[1], match[3]):
+            if digits and (len(digits) > len(str(MAX_SIZE)) or not 1 <= int(digits) <= MAX_SIZE):
+                raise CellError(f"size {one_line(digits, 12)} is not between 1 and {MAX_SIZE}")
+        if match[2]:
+            check_name(match[2])
+        unit = sp.Symbol(match[2], integer=True, positive=True) if match[2] else sp.S.One
+        total += int(match[1] or match[3] or 1) * unit
+    check_size(total)
+    return total
+
+
+def check_size(size: sp.Expr) -> None:
+    """Refuse a size that is too large, or a sum of too many, for its text to be read again."""
+    counts = size.as_coefficients_dict().values()
+    if len(counts) > MAX_SIZES or max(counts) > MAX_SIZE:
+        raise CellError(
+            f"size {one_line(str(size), 40)}: more than {MAX_SIZES} terms, or more than {MAX_SIZE}"
+        )
 
 
 def _statement(chunk: str, line: int) -> Statement:
+    if not chunk.isascii():  # Python would read full-width or script letters as plain ones
+        strange = next(c for c in chunk if not c.isascii())
+        raise CellError(f"'{one_line(strange)}' in an equation; names and operators are ASCII")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            body = ast.parse(chunk).body
-    except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
-        reason = error.msg if isinstance(error, SyntaxError) else "too deep or too long"
-        raise CellError(f"not an equation ({one_line(str(reason), 60)}); {_ADVICE}") from None
+            # Where a file is expected, Python looks for one to quote from in its errors.
+            body = ast.parse(chunk, mode="single").body
+    except (SyntaxError, ValueError):
+        raise CellError(f"not an equation; {ADVICE}") from None
+    except (MemoryError, RecursionError):
+        raise CellError("an expression nests too deep; give parts of it names") from None
     if len(body) != 1 or not isinstance(body[0], ast.Assign):
         raise CellError("expected `name = expression`, or `input`, `state` or `parameter`")
     targets, value = body[0].targets, body[0].value
     if len(targets) != 1 or not isinstance(targets[0], ast.Name):
         raise CellError("the left side must be one name, as in `C = f * C[t-1]`")
     check_name(targets[0].id)
-    _check_depth(value)
-    _check_tree(value)
+    check_expression(value, chunk)
     return Statement(targets[0].id, value, chunk, line)
-
-
-def _check_depth(tree: ast.AST) -> None:
-    level: list[ast.AST] = [tree]
-    for _ in range(8 * MAX_DEPTH):
-        level = [child for node in level for child in ast.iter_child_nodes(node)]
-        if not level:
-            return
-    raise CellError(f"an expression nests deeper than {8 * MAX_DEPTH}")
-
-
-def _check_tree(node: ast.expr) -> None:
-    """Refuse every construct that is not on the white list."""
-    match node:
-        case ast.Name():
-            if node.id in PRIMITIVES:
-                raise CellError(f"'{node.id}' is a function: write {node.id}(...)")
-            check_name(node.id)
-        case ast.Constant():
-            _check_number(node)
-        case ast.BinOp(op=ast.Pow()):
-            _check_tree(node.left)
-            power = number(node.right)
-            if not isinstance(power, int) or not 2 <= power <= MAX_POWER:
-                raise CellError(f"a power must be a whole number from 2 to {MAX_POWER}")
-        case ast.BinOp(op=ast.Div()):
-            _check_tree(node.left)
-            _check_tree(node.right)
-            if number(node.right) in (None, 0, "0.0"):
-                raise CellError("division is by a number other than 0")
-        case ast.BinOp(op=ast.Add() | ast.Sub() | ast.Mult() | ast.MatMult()):
-            _check_tree(node.left)
-            _check_tree(node.right)
-        case ast.UnaryOp(op=ast.USub() | ast.UAdd()):
-            _check_tree(node.operand)
-        case ast.List():
-            if not node.elts:
-                raise CellError("an empty list; write [a, b]")
-            for element in node.elts:
-                _check_tree(element)
-        case ast.Subscript(value=ast.Name(id=name)):
-            check_name(name)
-            if ast.unparse(node.slice) not in ("t - 1", "t"):
-                raise CellError(
-                    f"'{name}[{one_line(ast.unparse(node.slice), 20)}]': only [t-1] can "
-                    "be read; to reach further back, carry a state, as in `p = h[t-1]`"
-                )
-        case ast.Attribute(value=ast.Name(id=name), attr="T"):
-            check_name(name)
-        case ast.Attribute():
-            raise CellError(f"attribute '.{one_line(node.attr, 20)}'; only name.T (transpose)")
-        case ast.Call(func=ast.Name(id=name)) if name in PRIMITIVES:
-            if len(node.args) != 1 or node.keywords:
-                raise CellError(f"{name} takes one argument")
-            _check_tree(node.args[0])
-        case ast.Call():
-            called = one_line(ast.unparse(node.func), 30)
-            known = ", ".join(PRIMITIVES)
-            raise CellError(f"unknown function '{called}'; the functions are {known}")
-        case _:
-            raise CellError(f"{_described(node)} is not in the language; {_ADVICE}")
-
-
-def _described(node: ast.expr) -> str:
-    operator = getattr(node, "op", None)
-    return f"'{type(operator or node).__name__}'"
-
-
-def _check_number(node: ast.Constant) -> None:
-    value = node.value
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise CellError(f"a {type(value).__name__} where a number was expected")
-    if not (value == 0 or 1e-30 <= abs(value) <= 1e30) or (
-        isinstance(value, int) and len(str(value)) > MAX_DIGITS
-    ):
-        raise CellError("a number must be 0 or between 1e-30 and 1e30")

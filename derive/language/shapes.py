@@ -1,7 +1,7 @@
 """Shapes by unification: each parameter's shape follows from how the equations use it."""
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NoReturn
 
@@ -9,46 +9,16 @@ import sympy as sp
 
 from derive.errors import CellError, one_line
 from derive.expressions import Shape
-from derive.language.reading import Program, Statement
+from derive.language.reading import Program, Statement, check_size
+from derive.language.unification import Form, Size, as_matrix, as_vector, same_size, unify
+from derive.language.whitelist import chain, segment, steps_back
 
 __all__ = ["infer"]
 
-
-@dataclass(eq=False)
-class _Size:
-    """A dimension, perhaps not known yet; `origin` says what fixed it."""
-
-    value: sp.Expr | None = None
-    origin: str = ""
-    same: "_Size | None" = None
-
-    def root(self) -> "_Size":
-        node = self
-        while node.same is not None:
-            node = node.same
-        return node
-
-
-@dataclass(eq=False)
-class _Form:
-    """A shape, perhaps not known yet: None, (size,) for a vector, (rows, columns) for a matrix."""
-
-    sizes: list[_Size] | None = None
-    origin: str = ""
-    same: "_Form | None" = None
-
-    def root(self) -> "_Form":
-        node = self
-        while node.same is not None:
-            node = node.same
-        return node
-
-    def __str__(self) -> str:
-        sizes = self.root().sizes
-        if sizes is None:
-            return "[?]"
-        known = [size.root().value for size in sizes]
-        return "[" + ", ".join("?" if v is None else str(v) for v in known) + "]"
+_NO_STATE = (
+    "'{0}[t-1]', but '{0}' is not a state; to keep it one step, declare `state p[...]`, "
+    "write `p = {0}` and read p[t-1]"
+)
 
 
 @dataclass
@@ -57,7 +27,7 @@ class _Scope:
 
     states: frozenset[str]
     inputs: frozenset[str]
-    forms: dict[str, _Form]
+    forms: dict[str, Form]
     defined: set[str] = field(default_factory=set)
     lines: dict[str, int] = field(default_factory=dict)
     read: set[str] = field(default_factory=set)
@@ -75,9 +45,9 @@ def infer(program: Program) -> dict[str, Shape]:
     for statement in program.statements:
         try:
             form = _form(scope, statement, statement.value)
-            place = scope.forms.setdefault(statement.name, _Form())
+            place = scope.forms.setdefault(statement.name, Form())
             if form is not None:
-                _unify(place, form)
+                unify(place, form)
             elif place.root().sizes is None:
                 raise CellError("a number alone has no shape; multiply it by something that has")
         except CellError as error:
@@ -88,48 +58,41 @@ def infer(program: Program) -> dict[str, Shape]:
 
 
 def _declared(program: Program) -> _Scope:
-    forms: dict[str, _Form] = {}
+    forms: dict[str, Form] = {}
     kinds: dict[str, set[str]] = {"input": set(), "state": set(), "parameter": set()}
-    sizes = {size for d in program.declarations for size in d.dimensions}
+    sizes = {str(s) for d in program.declarations for size in d.dimensions for s in _symbols(size)}
     for declared in program.declarations:
         if declared.name in forms:
             raise CellError(f"line {declared.line}: '{declared.name}' is declared twice")
-        if declared.name in sizes:
-            raise CellError(f"line {declared.line}: '{declared.name}' is also the name of a size")
         origin = f"declared in line {declared.line}"
-        known = [_Size(_dimension(size), origin) for size in declared.dimensions]
-        forms[declared.name] = _Form(known, origin)
+        forms[declared.name] = Form([Size(d, origin) for d in declared.dimensions], origin)
         kinds[declared.kind].add(declared.name)
-    if not kinds["state"]:
-        raise CellError("line 1: no state is declared; write for example `state h[n]`")
-    names = [s.name for s in program.statements]
-    clash = sizes & {*names, *kinds["input"], *kinds["state"], *kinds["parameter"]}
-    if clash:
-        line = next(s.line for s in program.statements if s.name in clash)
-        raise CellError(f"line {line}: '{min(clash)}' is also the name of a size")
-    scope = _Scope(frozenset(kinds["state"]), frozenset(kinds["input"]), forms)
-    for reserved in sorted(f"{state}_0" for state in scope.states):
-        if reserved in forms or reserved in names or _mentions(program, reserved):
+    for kind, example in (("input", "input x[m]"), ("state", "state h[n]")):
+        if not kinds[kind]:
+            raise CellError(f"line 1: no {kind} is declared; write for example `{example}`")
+    lines = _lines(program)
+    for size in sorted(sizes & lines.keys(), key=lambda name: (lines[name], name)):
+        raise CellError(f"line {lines[size]}: '{size}' is also the name of a size; rename one")
+    for state in sorted(kinds["state"]):
+        if f"{state}_0" in lines:
             raise CellError(
-                f"line 1: '{reserved}' names the initial state of '{reserved[:-2]}': "
+                f"line {lines[f'{state}_0']}: '{state}_0' names the initial state of '{state}'; "
                 "choose another name"
             )
-    for size in sorted(sizes):
-        if not size.isdigit() and _mentions(program, size):
-            raise CellError(f"line 1: '{size}' is a size, and is read as a value: rename one")
-    return scope
+    return _Scope(frozenset(kinds["state"]), frozenset(kinds["input"]), forms)
 
 
-def _mentions(program: Program, name: str) -> bool:
-    return any(
-        isinstance(node, ast.Name) and node.id == name
-        for statement in program.statements
-        for node in ast.walk(statement.value)
-    )
+def _lines(program: Program) -> dict[str, int]:
+    """Where each name that stands for a value first stands."""
+    found = {declared.name: declared.line for declared in program.declarations}
+    for statement in program.statements:
+        for name in (statement.name, *sorted(_names(statement.value))):
+            found.setdefault(name, statement.line)
+    return found
 
 
-def _dimension(size: str) -> sp.Expr:
-    return sp.Integer(size) if size.isdigit() else sp.Symbol(size, integer=True, positive=True)
+def _symbols(size: sp.Expr) -> set[sp.Symbol]:
+    return size.free_symbols
 
 
 def _check_left_side(scope: _Scope, statement: Statement) -> None:
@@ -150,6 +113,7 @@ def _check_uses(scope: _Scope, program: Program) -> None:
                 f"line {declared.line}: state '{declared.name}' has no equation; "
                 f"write `{declared.name} = ...`"
             )
+    for declared in program.declarations:
         if declared.kind != "state" and declared.name not in scope.read:
             raise CellError(
                 f"line {declared.line}: {declared.kind} '{declared.name}' is never read; remove it"
@@ -159,9 +123,9 @@ def _check_uses(scope: _Scope, program: Program) -> None:
             _fail(statement, f"nothing reads '{statement.name}'; remove the equation or use it")
 
 
-def _form(scope: _Scope, statement: Statement, node: ast.expr) -> _Form | None:
+def _form(scope: _Scope, statement: Statement, node: ast.expr) -> Form | None:
     """The shape of a tree; None for a number, which takes any shape."""
-    descend: Callable[[ast.expr], _Form | None] = lambda n: _form(scope, statement, n)
+    descend: Callable[[ast.expr], Form | None] = lambda n: _form(scope, statement, n)
     match node:
         case ast.Constant():
             return None
@@ -170,33 +134,32 @@ def _form(scope: _Scope, statement: Statement, node: ast.expr) -> _Form | None:
         case ast.Name():
             return _named(scope, node.id)
         case ast.Subscript(value=ast.Name(id=name)):
-            if ast.unparse(node.slice) == "t":
+            if steps_back(node) == 0:
+                if name not in scope.inputs | scope.states and name not in scope.lines:
+                    raise CellError(f"'{name}[t]', but '{name}' is a parameter; write {name}")
                 return _named(scope, name)
             if name not in scope.states:
-                raise CellError(
-                    f"'{name}[t-1]', but '{name}' is not a state; to keep it one step, declare "
-                    f"`state p[...]`, write `p = {name}` and read p[t-1]"
-                )
+                raise CellError(_NO_STATE.format(name))
             return scope.forms[name]
         case ast.Attribute(value=ast.Name(id=name)):
             form = _named(scope, name)
-            rows, columns = _matrix(form, f"{name}.T")
-            return _Form([columns, rows], f"`{name}.T`")
+            rows, columns = as_matrix(form, f"{name}.T", statement.line)
+            return Form([columns, rows], f"`{name}.T` in line {statement.line}")
         case ast.Call():
             return descend(node.args[0])
         case ast.List():
             return _stacked([descend(element) for element in node.elts])
         case ast.BinOp(op=ast.MatMult()):
-            return _product(node, descend(node.left), descend(node.right))
+            return _product(scope, statement, node)
         case ast.BinOp():
             left, right = descend(node.left), descend(node.right)
             if left is not None and right is not None:
-                _unify(left, right)
+                unify(left, right)
             return right if left is None else left
     raise CellError(f"'{type(node).__name__}' is not in the language")
 
 
-def _named(scope: _Scope, name: str) -> _Form:
+def _named(scope: _Scope, name: str) -> Form:
     if name in scope.lines and name not in scope.defined:
         if name in scope.states:
             raise CellError(
@@ -207,10 +170,10 @@ def _named(scope: _Scope, name: str) -> _Form:
             f"'{name}' is read before its equation in line {scope.lines[name]}; move that up"
         )
     scope.read.add(name)
-    return scope.forms.setdefault(name, _Form())
+    return scope.forms.setdefault(name, Form())
 
 
-def _stacked(forms: list[_Form | None]) -> _Form:
+def _stacked(forms: list[Form | None]) -> Form:
     total: sp.Expr = sp.S.Zero
     for form in forms:
         if form is None:
@@ -220,72 +183,22 @@ def _stacked(forms: list[_Form | None]) -> _Form:
         if value is None:
             raise CellError(f"a list stacks vectors of known size, found {form}; declare it")
         total += value
-    return _Form([_Size(total, "a stacked list")], "a stacked list")
+    check_size(total)
+    return Form([Size(total, "a stacked list")], "a stacked list")
 
 
-def _product(node: ast.BinOp, left: _Form | None, right: _Form | None) -> _Form:
-    text = one_line(ast.unparse(node), 60)
-    if left is None or right is None:
-        raise CellError(f"`{text}`: '@' between a number and something; use '*'")
-    rows, columns = _matrix(left, text)
-    vector = _vector(right, text)
-    _same(columns, vector, text, left, right)
-    return _Form([rows], f"`{text}`")
-
-
-def _matrix(form: _Form, text: str) -> list[_Size]:
-    form = form.root()
-    if form.sizes is None:
-        form.sizes, form.origin = [_Size(), _Size()], f"`{text}`"
-    if len(form.sizes) != 2:
-        raise CellError(f"`{text}`: a matrix expected, found {form} ({form.origin})")
-    return form.sizes
-
-
-def _vector(form: _Form, text: str) -> _Size:
-    form = form.root()
-    if form.sizes is None:
-        form.sizes, form.origin = [_Size()], f"`{text}`"
-    if len(form.sizes) != 1:
-        raise CellError(f"`{text}`: a vector expected right of '@', found {form} ({form.origin})")
-    return form.sizes[0]
-
-
-def _unify(a: _Form, b: _Form) -> None:
-    a, b = a.root(), b.root()
-    if a is b:
-        return
-    if a.sizes is None or b.sizes is None:
-        first, second = (a, b) if a.sizes is None else (b, a)
-        first.same = second
-        return
-    if len(a.sizes) != len(b.sizes):
-        _clash(a, b)
-    for x, y in zip(a.sizes, b.sizes, strict=True):
-        _same(x, y, "", a, b)
-
-
-def _same(a: _Size, b: _Size, text: str, left: _Form, right: _Form) -> None:
-    a, b = a.root(), b.root()
-    if a is b:
-        return
-    if a.value is not None and b.value is not None:
-        if a.value != b.value:
-            _clash(left, right, text)
-        return
-    first, second = (a, b) if a.value is None else (b, a)
-    first.same = second
-
-
-def _clash(a: _Form, b: _Form, text: str = "") -> NoReturn:
-    where = f"`{text}`: " if text else ""
-    origins = [f"{form} ({_origin(form.root())})" for form in (a, b)]
-    raise CellError(f"{where}shapes {origins[0]} and {origins[1]} do not fit")
-
-
-def _origin(form: _Form) -> str:
-    inner = [size.root().origin for size in form.sizes or [] if size.root().origin]
-    return ", ".join(dict.fromkeys([form.origin, *inner] if form.origin else inner)) or "inferred"
+def _product(scope: _Scope, statement: Statement, node: ast.BinOp) -> Form:
+    """A chain A @ B @ x is A @ (B @ x): the matrix product is associative."""
+    text = one_line(segment(node, statement.text), 60)
+    *matrices, form = (_form(scope, statement, factor) for factor in chain(node))
+    for matrix in reversed(matrices):
+        if matrix is None or form is None:
+            raise CellError(f"`{text}`: '@' between a number and something; use '*'")
+        rows, columns = as_matrix(matrix, text, statement.line)
+        same_size(columns, as_vector(form, text, statement.line), text, matrix, form)
+        form = Form([rows], f"`{text}` in line {statement.line}")
+    assert form is not None
+    return form
 
 
 def _solved(scope: _Scope, program: Program, name: str) -> Shape:
@@ -301,8 +214,8 @@ def _solved(scope: _Scope, program: Program, name: str) -> Shape:
     return tuple(sizes)
 
 
-def _names(tree: ast.expr) -> Iterator[str]:
-    return (node.id for node in ast.walk(tree) if isinstance(node, ast.Name))
+def _names(tree: ast.expr) -> set[str]:
+    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
 
 
 def _fail(statement: Statement, message: str) -> NoReturn:

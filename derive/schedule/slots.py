@@ -20,7 +20,7 @@ def arranged(traits: Mapping[str, tuple[Hashable, ...]]) -> list[str]:
         classes.setdefault(values, []).append(name)
     kinds = list(classes)
     if len(kinds) <= MAX_CLASSES:
-        kinds = list(min(permutations(kinds), key=_breaks))
+        kinds = min((list(order) for order in permutations(kinds)), key=_breaks)
     return [name for kind in kinds for name in classes[kind]]
 
 

@@ -109,9 +109,10 @@ class Sum:
     @property
     def sources(self) -> frozenset[str]:
         """Names that the summands are linear in, or multiply."""
-        linear = (*self.products, *self.factors, *self.slices)
-        outer = [n.name for o in self.outers for n in (o.left, o.right)]
-        return frozenset((*(term.source.name for term in linear), *outer))
+        linear = [t.source for t in self.products] + [t.source for t in self.factors]
+        linear += [t.source for t in self.slices]
+        linear += [n for o in self.outers for n in (o.left, o.right)]
+        return frozenset(n.name for n in linear)
 
 
 def is_cotangent(name: Name) -> bool:

@@ -188,13 +188,8 @@ class _Loop:
     def multiplied(self, root: str) -> list[str]:
         """Deltas that are a factor times `root`: one call for neighbours of one size."""
         plan = self.plan
-        mine = [
-            n
-            for n in plan.nodes
-            if n in plan.looped
-            and n in plan.inlined
-            and target(plan.inlined[n].source.name) == root
-        ]
+        roots = {n: target(f.source.name) for n, f in plan.inlined.items()}
+        mine = [n for n in plan.nodes if n in plan.looped and roots.get(n) == root]
         lines = []
         for group in runs(plan.nodes, mine):
             sizes = {plan.rows(n) for n in group}

@@ -9,7 +9,7 @@ from derive.language.printing import text_of_expression
 from derive.version import VERSION
 
 if TYPE_CHECKING:
-    from derive.proofs import Claim
+    from derive.claim import Claim
 
 __all__ = ["docstring"]
 

@@ -18,7 +18,7 @@ from derive.primitives import PRIMITIVES
 from derive.schedule import schedule
 
 if TYPE_CHECKING:
-    from derive.proofs import Claim
+    from derive.claim import Claim
 
 __all__ = ["digest", "numpy_source"]
 
@@ -113,6 +113,10 @@ def _backward(places: Places) -> list[str]:
     ]
 
 
+def _carry(places: Places, state: Variable) -> str:
+    return places.make(f"carry_{state.name}")
+
+
 def _parameter_lines(call: str, cell: Cell) -> list[str]:
     names = [p.name for p in cell.parameters]
     call = f'_parameters("{call}", params, sizes, dtype)'
@@ -124,7 +128,8 @@ def _listed(names: Sequence[str]) -> str:
     text = f"[{', '.join(names)}]"
     if len(text) <= 50:
         return text
-    lines, line = [], " "
+    lines: list[str] = []
+    line = " "
     for name in names:
         if len(line) + len(name) > 80:
             lines, line = [*lines, line], " "
@@ -146,9 +151,7 @@ def _tables(gradients: Gradients) -> str:
     for label, variables in tables.items():
         rows += [f"{label} = {{", *(f'    "{v.name}": {_shape(v)},' for v in variables), "}"]
     if all(PRIMITIVES[name].complex_numpy for name in _used(gradients)):
-        rows.append(
-            "# Complex numbers, in `forward` alone, are for differentiation by complex step."
-        )
+        rows.append("# Complex numbers, in `forward` alone, are for the complex-step derivative.")
         rows.append("_DTYPES = (np.float32, np.float64, np.complex128)")
     else:
         rows.append("_DTYPES = (np.float32, np.float64)")

@@ -1,0 +1,181 @@
+"""The command `derive`. Heavy imports stand inside the commands, so that `--help` is quick."""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+__all__ = ["main"]
+
+HOLDS, WRONG, USAGE, UNDECIDED, OWN_FAILURE = range(5)
+FORMAT = 1  # the version in every JSON document
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong with the arguments in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(USAGE, f"derive: {' '.join(message.split())} (try `{self.prog} --help`)\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit code.
+
+    0 holds, 1 refuted, 2 usage or bad input, 3 not decided, 4 our own failure.
+    """
+    try:
+        arguments = _parser().parse_args(argv)
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    try:
+        code = int(arguments.command(arguments))
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader, such as `head`, had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return HOLDS
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:
+        known = hasattr(error, "exit_code")
+        said = str(error) if known else f"our own failure: {type(error).__name__}: {error}"
+        print(f"derive: {' '.join(said.split())}", file=sys.stderr)
+        return int(getattr(error, "exit_code", OWN_FAILURE))
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="derive",
+        description="Recurrent cells from their equations: gradients, proofs, LaTeX, kernels.",
+        epilog="CELL is a name that `derive list` shows, or a file. Exit codes: 0 holds, 1 refuted, "
+        "2 usage or bad input, 3 not decided, 4 our own failure.",
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    rows = (
+        ("list", "the cells, with states, gates and path Jacobian", _list, False, False),
+        ("show", "equations, shapes and gradients in the terminal", _show, True, False),
+        ("prove", "theorems with their level; exit 1 where one fails", _prove, True, False),
+        ("latex", "a complete article", _latex, True, True),
+        ("numpy", "a stand-alone NumPy kernel that checks itself", _numpy, True, True),
+        ("all", "theorems, article and checked kernel into a folder", _all, True, True),
+    )
+    for name, summary, command, takes_cell, writes in rows:
+        one = commands.add_parser(name, help=summary, description=summary)
+        if takes_cell:
+            one.add_argument("cell", metavar="CELL", help="a name, or a .cell file")
+        if writes:
+            one.add_argument("-o", "--output", metavar="PATH", help="where to write (- is stdout)")
+        one.add_argument("--json", action="store_true", help="JSON on standard output")
+        one.set_defaults(command=command)
+    return parser
+
+
+def _print_json(document: dict[str, Any]) -> None:
+    print(json.dumps({"version": FORMAT, **document}, indent=2))
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    from derive.reports import cell_row, list_text
+    from derive.zoo import load, names
+
+    rows = [cell_row(load(name)) for name in names()]
+    if arguments.json:
+        _print_json({"cells": rows})
+    else:
+        sys.stdout.write(list_text(rows))
+    return HOLDS
+
+
+def _show(arguments: argparse.Namespace) -> int:
+    from derive.gradients import gradients
+    from derive.reports import cell_json, show_text
+    from derive.zoo import load
+
+    cell = load(arguments.cell)
+    if arguments.json:
+        _print_json(cell_json(cell))
+    else:
+        sys.stdout.write(show_text(gradients(cell)))
+    return HOLDS
+
+
+def _prove(arguments: argparse.Namespace) -> int:
+    from derive.reports import claims_json, claims_text
+
+    g, claims = _proved(arguments.cell)
+    if arguments.json:
+        _print_json(claims_json(g.cell, claims))
+    else:
+        sys.stdout.write(claims_text(g.cell, claims))
+    return _code(claims)
+
+
+def _code(claims: Any) -> int:
+    if any(c.fails for c in claims):
+        return WRONG
+    return UNDECIDED if any(c.verdict == "not decided" for c in claims) else HOLDS
+
+
+def _proved(cell: str) -> Any:
+    from derive.gradients import gradients
+    from derive.proofs import prove
+    from derive.zoo import load
+
+    g = gradients(load(cell))
+    return g, prove(g)
+
+
+def _latex(arguments: argparse.Namespace) -> int:
+    from derive.latex import latex
+
+    g, claims = _proved(arguments.cell)
+    return _emit(arguments, g.cell.name, latex(g, claims))
+
+
+def _numpy(arguments: argparse.Namespace) -> int:
+    from derive.backends.numpy import numpy_source
+
+    g, claims = _proved(arguments.cell)
+    return _emit(arguments, g.cell.name, numpy_source(g, claims))
+
+
+def _emit(arguments: argparse.Namespace, name: str, text: str) -> int:
+    """Write to the file, or to standard output; with --json, say what was written."""
+    where = arguments.output
+    if where not in (None, "-"):
+        _write(Path(where), text)
+    elif not arguments.json:
+        sys.stdout.write(text)
+    if arguments.json:
+        place = {"text": text} if where in (None, "-") else {"file": where}
+        _print_json({"cell": name, **place})
+    return HOLDS
+
+
+def _write(path: Path, text: str) -> None:
+    from derive.errors import UsageError
+
+    try:
+        path.write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise UsageError(f"cannot write '{path}': {error.strerror}") from None
+
+
+def _all(arguments: argparse.Namespace) -> int:
+    from derive.tour import tour
+
+    g, claims = _proved(arguments.cell)
+    folder = Path(arguments.output or f"out/{g.cell.name}")
+    result = tour(g, claims, folder)
+    if arguments.json:
+        _print_json({"cell": g.cell.name, **result.facts})
+    else:
+        sys.stdout.write(result.text)
+    return max(_code(claims), HOLDS if result.checked else WRONG)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,44 @@
+"""What a proof is, when it is done: a statement with its verdict, level and evidence."""
+
+from dataclasses import dataclass
+
+__all__ = ["DECIDED", "PROVED", "REFUTED", "UNDECIDED", "VOID", "Claim"]
+
+PROVED, REFUTED, UNDECIDED, VOID = "proved", "refuted", "not decided", "does not apply"
+DECIDED = "decided"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One theorem's row evaluated for one cell.
+
+    Attributes:
+        theorem: the row's name.
+        statement: what is claimed of this cell, as text; `latex` is the same as TeX math.
+        verdict: 'proved', 'refuted', 'not decided' or 'does not apply'.
+        level: 'decided': equal normal forms, for all values and sizes; '' if nothing was settled.
+        method: how it was settled.
+        hypotheses: what is held fixed or assumed; for 'does not apply', the reason.
+        source: paper or text.
+        should_hold: False for a misreading that is shown in order to be refuted.
+        remainder: left side minus right side, term by term, where they differ.
+        example: numbers for which the two sides differ, with both values.
+    """
+
+    theorem: str
+    statement: str
+    latex: str
+    verdict: str
+    level: str
+    method: str
+    hypotheses: str
+    source: str
+    should_hold: bool = True
+    remainder: tuple[str, ...] = ()
+    remainder_latex: tuple[str, ...] = ()
+    example: str = ""
+
+    @property
+    def fails(self) -> bool:
+        """Whether a claim that should hold does not."""
+        return self.should_hold and self.verdict == REFUTED

@@ -1,0 +1,81 @@
+"""The article's theorems: statement, verdict with its level, and what a refutation rests on."""
+
+from collections.abc import Iterator, Sequence
+
+from derive.claim import REFUTED, VOID, Claim
+from derive.latex.typesetting import broken, escape
+
+__all__ = ["theorems"]
+
+_LEVELS = {
+    "decided": "polynomial normal forms are compared; equal ones prove the claim for all sizes and "
+    "all values, and a refutation shows numbers for which the two sides differ",
+    "checked": "numeric evidence, not a proof",
+}
+
+
+def theorems(claims: Sequence[Claim]) -> str:
+    """All claims in their order; those that do not apply in one list at the end."""
+    settled = [c for c in claims if c.verdict != VOID]
+    other = [c for c in claims if c.verdict == VOID]
+    if not claims:
+        return ""
+    levels = dict.fromkeys(c.level for c in settled if c.level)
+    known = [f"\\emph{{{escape(n)}}}: {_LEVELS[n]}" for n in levels if n in _LEVELS]
+    text = "\\section{Theorems}\n"
+    if known:
+        text += f"Every verdict carries its level. {'; '.join(known)}.\n\n"
+    text += "\n".join("\n".join(_claim(claim)) for claim in settled)
+    if other:
+        names = "; ".join(
+            f"{escape(c.theorem)} ({escape(c.hypotheses or c.statement)})" for c in other
+        )
+        text += f"\n\\paragraph{{Claims that do not apply to this cell.}} {names}.\n"
+    return text
+
+
+def _claim(claim: Claim) -> Iterator[str]:
+    verdict = f"{claim.verdict}, {claim.level}" if claim.level else claim.verdict
+    misread = not claim.should_hold and claim.verdict == REFUTED
+    remark = r" \emph{A misreading, stated in order to be refuted.}" if misread else ""
+    # Words in a statement can be long: the right margin gives way.
+    yield rf"{{\raggedright\paragraph{{{escape(claim.theorem)}.}} \textbf{{[{escape(verdict)}]}}"
+    yield rf"{remark} {_sentence(claim.statement)}\par}}"
+    yield from _display([claim.latex])
+    items = [*_evidence(claim)]
+    if items:
+        yield r"\begin{description}\setlength{\itemsep}{0pt}"
+        yield from items
+        yield "\\end{description}\n"
+
+
+def _evidence(claim: Claim) -> Iterator[str]:
+    """What the verdict assumes and rests on."""
+    for title, text in (("Hypotheses", claim.hypotheses), ("Method", claim.method)):
+        if text:
+            yield rf"\item[{title}.] {_sentence(text)}"
+    if claim.remainder_latex:
+        yield r"\item[Left minus right is the sum of] \leavevmode"
+        yield from _display(list(claim.remainder_latex))
+    elif claim.remainder:
+        remains = "; ".join(map(escape, claim.remainder))
+        yield rf"\item[Left minus right is the sum of] {remains}"
+    if claim.example:
+        yield rf"\item[Counterexample.] {_sentence(claim.example)}"
+    if claim.source:
+        yield rf"\item[Source.] {_sentence(claim.source)}"
+
+
+def _sentence(text: str) -> str:
+    shown = escape(text)
+    return shown if shown.endswith((".", ":", "!", "?")) else f"{shown}."
+
+
+def _display(formulas: list[str]) -> Iterator[str]:
+    """Unnumbered formulas, long ones over several lines."""
+    rows = []
+    for formula in formulas:
+        first, *more = broken(formula, 400.0)
+        rows.append(f"&{first}")
+        rows += [rf"&\qquad {{}}{line}" for line in more]
+    yield "\\begin{align*}\n" + " \\\\\n".join(rows) + "\n\\end{align*}"

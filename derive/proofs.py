@@ -1,0 +1,109 @@
+"""Theorem + Gradients -> Claim: proved, refuted with numbers, or not decided."""
+
+from collections.abc import Iterator, Sequence
+
+from derive.claim import DECIDED, PROVED, REFUTED, UNDECIDED, VOID, Claim
+from derive.counterexamples import find
+from derive.differentials import Operator, Writer, operators
+from derive.expressions import Expr
+from derive.gradients import Gradients
+from derive.normal_form import Form, TooLargeError, equal, normal_form
+from derive.theorems import THEOREMS, Identity, Theorem
+
+__all__ = ["prove", "settle"]
+
+
+def prove(gradients: Gradients, theorems: Sequence[Theorem] = THEOREMS) -> tuple[Claim, ...]:
+    """Every theorem's claims for a cell, in the order of the table."""
+    claims: list[Claim] = []
+    for theorem in theorems:
+        reason = theorem.absent(gradients)
+        claims.extend([_void(theorem, reason)] if reason else settle(theorem, gradients))
+    return tuple(claims)
+
+
+def settle(theorem: Theorem, gradients: Gradients) -> list[Claim]:
+    """One claim for each identity of a theorem that applies."""
+    return [_settled(theorem, gradients, i) for i in theorem.identities(gradients)]
+
+
+def _void(theorem: Theorem, reason: str) -> Claim:
+    return Claim(
+        theorem=theorem.name,
+        statement=theorem.claim,
+        latex="",
+        verdict=VOID,
+        level="",
+        method="",
+        hypotheses=reason,
+        source=theorem.source,
+        should_hold=theorem.should_hold,
+    )
+
+
+def _settled(theorem: Theorem, gradients: Gradients, identity: Identity) -> Claim:
+    method = "equal polynomial normal forms, for any n, m and all values"
+    if theorem.induction:
+        method += f"; then induction on T: {theorem.induction}"
+    example = ""
+    paths: tuple[Operator, ...] = ()
+    monomials: tuple[str, ...] = ()
+    try:
+        holds = equal(identity.left, identity.right)
+    except TooLargeError as error:
+        verdict, level, method = UNDECIDED, "", str(error)
+    else:
+        verdict, level = (PROVED, DECIDED) if holds else (UNDECIDED, "")
+        if not holds:
+            if identity.direction is None:
+                monomials = tuple(_monomials(identity))
+            else:
+                paths = tuple(_remainder(identity, identity.direction))
+            example = find(gradients, identity)
+            verdict, level = (REFUTED, DECIDED) if example else (UNDECIDED, "")
+            method = (
+                "different normal forms, and a numeric counterexample"
+                if example
+                else "different normal forms, but no counterexample was found"
+            )
+    writer = Writer(gradients)
+    return Claim(
+        theorem=theorem.name,
+        statement=identity.text,
+        latex=identity.latex,
+        verdict=verdict,
+        level=level,
+        method=method,
+        hypotheses=theorem.hypotheses,
+        source=theorem.source,
+        should_hold=theorem.should_hold,
+        remainder=monomials or tuple(writer.path(o) for o in paths),
+        remainder_latex=tuple(writer.path_tex(o) for o in paths),
+        example=example,
+    )
+
+
+def _remainder(identity: Identity, direction: Expr) -> Iterator[Operator]:
+    """Paths of the left side that the right side lacks, then those it has too many, negated."""
+    left, right = _forms(identity.left, direction), _forms(identity.right, direction)
+    for operator, form in left:
+        if form in [f for _, f in right]:
+            right.pop([f for _, f in right].index(form))
+        else:
+            yield operator
+    for operator, _ in right:
+        yield Operator(-operator.number, operator.links, -operator.value)
+
+
+def _forms(expr: Expr, direction: Expr) -> list[tuple[Operator, Form]]:
+    return [(path, normal_form(path.value)) for path in operators(expr, direction)]
+
+
+def _monomials(identity: Identity) -> Iterator[str]:
+    """Left minus right, entry by entry, for an identity that is linear in many tangents."""
+    left, right = normal_form(identity.left), normal_form(identity.right)
+    for key in sorted({*left, *right}):
+        number = left.get(key, 0) - right.get(key, 0)
+        if number != 0:
+            factors = (f"{name}[{','.join(axes)}]" if axes else name for name, axes in key)
+            yield f"{number} {' '.join(factors)}"

@@ -1,0 +1,182 @@
+"""Cells, gradients and claims for the terminal, and as JSON for other programs."""
+
+import textwrap
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from derive.cell import Cell, Variable
+from derive.claim import PROVED, REFUTED, VOID, Claim
+from derive.differentials import Writer, additive, is_zero, tangent
+from derive.expressions import Apply
+from derive.gradients import Adjoint, Gradients, gradients
+from derive.language.printing import text_of_expression
+
+__all__ = ["cell_json", "cell_row", "claims_json", "claims_text", "list_text", "show_text"]
+
+FORMAT = 1  # the version of every JSON document
+
+
+def cell_row(cell: Cell) -> dict[str, Any]:
+    """One cell as `derive list` shows it; the path Jacobian is derived, not typed in."""
+    g = gradients(cell)
+    states = [s.name for s in cell.states]
+    gates = [e.name for e in cell.equations if isinstance(e.value, Apply) and e.name not in states]
+    return {
+        "name": cell.name,
+        "states": states,
+        "gates": gates,
+        "parameters": [p.name for p in cell.parameters],
+        "path_jacobian": _path_jacobian(g),
+        "source": cell.source,
+        "title": cell.title,
+    }
+
+
+def _path_jacobian(g: Gradients) -> str:
+    """The additive path of each state that has one: 'dC_t/dC_{t-1} = diag(f_t)'."""
+    writer, found = Writer(g), []
+    for state in g.cell.states:
+        direction = tangent(state.before)
+        own = additive(g, state, direction)
+        if not is_zero(own):
+            now, before = state.name, writer.name(state.before.name)
+            found.append(f"d{now}_t/d{before} = {writer.jacobian(own, direction)}")
+    return "; ".join(found)
+
+
+def list_text(rows: Sequence[dict[str, Any]]) -> str:
+    """The zoo as a table."""
+    lines = []
+    for row in rows:
+        lines.append(f"{row['name']:<18} {row['title']}")
+        details = {
+            "states": ", ".join(row["states"]),
+            "gates": ", ".join(row["gates"]) or "none",
+            "parameters": ", ".join(row["parameters"]),
+            "path": row["path_jacobian"] or "no additive path",
+        }
+        lines += [f"    {key:<11} {text}" for key, text in details.items()]
+    return "\n".join(lines) + "\n"
+
+
+def cell_json(cell: Cell) -> dict[str, Any]:
+    """A cell's shapes and equations, as `derive show --json` gives them."""
+    return {
+        "name": cell.name,
+        "inputs": [_shape(v) for v in cell.inputs],
+        "states": [_shape(v) for v in cell.states],
+        "parameters": [_shape(v) for v in cell.parameters],
+        "equations": [
+            {"name": e.name, "value": text_of_expression(e.value)} for e in cell.equations
+        ],
+    }
+
+
+def _shape(variable: Variable) -> dict[str, Any]:
+    sizes = [int(s) if s.is_Integer else str(s) for s in variable.shape]
+    return {"name": variable.name, "shape": sizes}
+
+
+def show_text(g: Gradients) -> str:
+    """Equations, shapes and gradients in the terminal."""
+    cell = g.cell
+    lines = [cell.title or cell.name]
+    lines += _filled(f"Source: {cell.source}") if cell.source else []
+    lines += ["", "Equations, step t (@ matrix product, * elementwise)"]
+    lines += [f"  {e.name} = {text_of_expression(e.value)}" for e in cell.equations]
+    lines += ["", "Shapes"]
+    for kind, variables in (
+        ("input", cell.inputs),
+        ("state", cell.states),
+        ("parameter", cell.parameters),
+    ):
+        lines += [f"  {kind:<10} {v.name}  ({', '.join(map(str, v.shape))})" for v in variables]
+    lines += [
+        "",
+        "Single assignments",
+        *(f"  {a.name} = {text_of_expression(a.value)}" for a in g.forward),
+        "",
+        "Cotangents of step t, in this order; bar(v) = dL/dv",
+        f"  dy is dL/dy_t from outside (y is {cell.output.name}); carry(s) comes from step t+1, at",
+        "  t = T from dL/ds_T",
+        *_adjoints(g.backward),
+        "",
+        "Carried to step t-1; after t = 1 these are the gradients of the initial states",
+        *(f"  carry({s.name}) <- {_value(a)}" for s, a in zip(cell.states, g.states, strict=True)),
+        "",
+        "Gradients of inputs, at each t",
+        *_adjoints(g.inputs),
+        "",
+        "Gradients of parameters: the sum over t and the batch of",
+        *_adjoints(g.parameters),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _adjoints(adjoints: Iterable[Adjoint]) -> list[str]:
+    return [f"  bar({a.of.name}) = {_value(a)}" for a in adjoints]
+
+
+def _value(adjoint: Adjoint) -> str:
+    return text_of_expression(adjoint.value)
+
+
+def claims_json(cell: Cell, claims: Sequence[Claim]) -> dict[str, Any]:
+    """Claims as `derive prove --json` gives them."""
+    return {
+        "cell": cell.name,
+        "claims": [
+            {
+                "name": c.theorem,
+                "statement": c.statement,
+                "level": c.level,
+                "verdict": c.verdict,
+                "should_hold": c.should_hold,
+                "method": c.method,
+                "hypotheses": c.hypotheses,
+                "source": c.source,
+                "remainder": list(c.remainder),
+                "example": c.example,
+            }
+            for c in claims
+        ],
+    }
+
+
+def claims_text(cell: Cell, claims: Sequence[Claim], brief: bool = False) -> str:
+    """Claims for a person; `brief` leaves out hypotheses, methods and what does not apply."""
+    lines = [f"{cell.name}: {cell.title}" if cell.title else cell.name, ""]
+    for claim in claims:
+        if claim.verdict != VOID:
+            lines += _claim(claim, brief)
+    void = [c for c in claims if c.verdict == VOID]
+    if void and not brief:
+        lines += ["Does not apply:"]
+        lines += [f"  {c.theorem}: {c.hypotheses}" for c in void] + [""]
+    proved = sum(c.verdict == PROVED for c in claims)
+    wrong = [c for c in claims if c.fails]
+    misread = sum(c.verdict == REFUTED and not c.should_hold for c in claims)
+    lines.append(
+        f"{proved} proved, {len(wrong)} refuted, {misread} misreadings refuted, "
+        f"{len(void)} do not apply"
+    )
+    return "\n".join(lines) + "\n"
+
+
+def _claim(claim: Claim, brief: bool) -> list[str]:
+    verdict = f"{claim.verdict}, {claim.level}" if claim.level else claim.verdict
+    note = "" if claim.should_hold else " (a misreading)"
+    lines = [f"[{verdict}] {claim.theorem}{note}", *_filled(claim.statement)]
+    if not brief:
+        lines += _filled(f"given: {claim.hypotheses}") + _filled(f"by: {claim.method}")
+    if claim.remainder:
+        lines += ["    left minus right:", *(f"      {r}" for r in claim.remainder)]
+    if claim.example:
+        lines += _filled(f"counterexample: {claim.example}")
+    return [*lines, ""]
+
+
+def _filled(text: str) -> list[str]:
+    return textwrap.wrap(
+        text, 96, initial_indent="    ", subsequent_indent="      ", break_long_words=False
+    )

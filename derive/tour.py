@@ -1,0 +1,79 @@
+"""Everything for one cell: derivation, theorems, article and kernel in a folder, kernel checked."""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from derive.backends.numpy import numpy_source
+from derive.claim import Claim
+from derive.errors import UsageError
+from derive.gradients import Gradients
+from derive.language.printing import text_of_expression
+from derive.latex import latex
+from derive.reports import claims_text, show_text
+
+__all__ = ["Tour", "tour"]
+
+
+@dataclass(frozen=True)
+class Tour:
+    """What was written and found; `checked` says whether the kernel passed its own check."""
+
+    text: str
+    facts: dict[str, Any]
+    checked: bool
+
+
+def tour(gradients: Gradients, claims: Sequence[Claim], folder: Path) -> Tour:
+    """Write everything about a cell and run its kernel's check.
+
+    Raises:
+        UsageError: the folder cannot be written.
+    """
+    cell = gradients.cell
+    files = {
+        "gradients, step by step": (f"{cell.name}.txt", show_text(gradients)),
+        "theorems": (f"{cell.name}.theorems.txt", claims_text(cell, claims)),
+        "LaTeX article": (f"{cell.name}.tex", latex(gradients, claims)),
+        "NumPy kernel": (f"{cell.name}.py", numpy_source(gradients, claims)),
+    }
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in files.values():
+            (folder / name).write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise UsageError(f"cannot write into '{folder}': {error.strerror}") from None
+    kernel = folder / f"{cell.name}.py"
+    run = subprocess.run([sys.executable, str(kernel)], capture_output=True, text=True, check=False)
+    said = (run.stdout.strip() or run.stderr.strip()).splitlines()[-1]
+    lines = [cell.title or cell.name, ""]
+    lines += [f"    {e.name} = {text_of_expression(e.value)}" for e in cell.equations]
+    lines += ["", "Theorems", ""]
+    lines += [f"    {line}" for claim in claims for line in _claim(claim)]
+    lines += ["", "The kernel's check of itself", "", f"    {said}", "", "Written", ""]
+    lines += [f"    {folder / name}  {what}" for what, (name, _) in files.items()]
+    lines += [
+        "",
+        f"Next: pdflatex -output-directory {folder} {folder / (cell.name + '.tex')}",
+        f"      verify run {cell.name} {kernel}",
+    ]
+    facts = {
+        "files": {what: str(folder / name) for what, (name, _) in files.items()},
+        "check": said,
+        "claims": [
+            {"name": c.theorem, "verdict": c.verdict, "level": c.level} for c in claims
+        ],
+    }
+    return Tour("\n".join(lines) + "\n", facts, run.returncode == 0)
+
+
+def _claim(claim: Claim) -> list[str]:
+    """One line for what was settled; nothing for what does not apply."""
+    if not claim.level:
+        return []
+    note = "" if claim.should_hold else "  (a common misreading)"
+    statement = claim.statement.partition(", where ")[0]
+    return [f"{claim.verdict + ', ' + claim.level:<18} {statement}{note}"]

@@ -1,0 +1,56 @@
+"""The reverse sweep of a step is the transpose of its differential: one identity, linear in size.
+
+With every tangent dv and every cotangent bar(v) independent,
+    sum over assignments v = e of <bar(v), de>  =  sum over names u of <bar(u) - upstream, du>
+holds if and only if each assignment's contributions are the transposes of its partial derivatives,
+none is missing and none counted twice. Both sides are numbers: matrices of one entry.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import sympy as sp
+
+from derive.differentials import tangent
+from derive.expressions import Expr, add, constant, matmul, times, transpose
+from derive.gradients import Adjoint, Gradients, bar
+from derive.rules import push
+
+__all__ = ["lost_term", "reverse_sweep"]
+
+
+def reverse_sweep(gradients: Gradients) -> tuple[Expr, Expr]:
+    """Both sides of the identity, for a step of any cell."""
+    cell, g = gradients.cell, gradients
+    lagged = [s.before for s in cell.states]
+    given = [*(v.now for v in (*cell.inputs, *cell.parameters)), *lagged]
+    names = [*(a.symbol for a in g.forward), *given]
+    tangents = {name: tangent(name) for name in names}
+    left = [
+        _inner(bar(a.symbol), push(a.value, a.symbol, tangents)) for a in g.forward
+    ]
+    adjoints = (*g.backward, *g.parameters, *g.inputs, *g.states)
+    right = [_inner(value, tangent(a.of)) for a in adjoints for value in _inside(a)]
+    return add(*left), add(*right)
+
+
+def _inside(adjoint: Adjoint) -> Iterable[Expr]:
+    """The terms that come from within the step."""
+    return [t.value for t in adjoint.terms if t.through not in ("dy", "carry")]
+
+
+def _inner(a: Expr, b: Expr) -> Expr:
+    """The sum of a * b over all entries."""
+    if a.shape[1] == 1:
+        return matmul(transpose(a), b)
+    column = constant(sp.S.One, (a.shape[1], sp.S.One))
+    row = constant(sp.S.One, (sp.S.One, a.shape[0]))
+    return matmul(row, matmul(times(a, b), column))
+
+
+def lost_term(gradients: Gradients) -> Gradients:
+    """The same gradients without the last term of the last carry: a wrong derivation."""
+    *kept, last = gradients.states
+    spoilt = replace(last, terms=last.terms[:-1])
+    return replace(gradients, states=(*kept, spoilt))
+
