@@ -1,0 +1,206 @@
+"""Gradients of <dy, y> + <dstate_T, state_T> without deriving anything: by evaluation alone.
+
+Complex step runs the cell's own equations at complex arguments; central differences ask any
+forward pass, and say how far each of their entries may be off.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import numpy as np
+
+from verify.complex_step import complex_step, complex_step_gradients, variables
+from verify.kernels import Array, Arrays, Example
+from verify.recurrence import alive
+
+__all__ = [
+    "Differences",
+    "ForwardPass",
+    "central_differences",
+    "complex_step",
+    "complex_step_gradients",
+    "loss",
+    "variables",
+]
+
+# Steps are FIRST_STEP, half of it, and so on; the table decides which of them count.
+FIRST_STEP, LEVELS = 2.0**-2, 10
+
+# Noise is what is left in the sixth difference of ten values this far apart, where anything
+# smooth has vanished. Of equal independent errors that difference keeps the square root of
+# binomial(12, 6) times one. Source: Moré & Wild (2011), SIAM J. Sci. Comput. 33:1292-1314.
+NOISE_STEP, NOISE_POINTS, NOISE_ORDER, NOISE_LINES = 2.0**-14, 10, 6, 4
+NOISE_GAIN = float(np.sqrt(924.0))
+# Noise is not the same everywhere: the largest of the differences, and three times that.
+NOISE_REACH = 3.0
+
+
+class ForwardPass(Protocol):
+    """The contract's forward, of anybody's making."""
+
+    def __call__(
+        self, params: Arrays, x: Any, state_0: Arrays | None = None, *, lengths: Any = None
+    ) -> tuple[Array, Arrays, Any]:
+        """Outputs at every step, final states, and anything else."""
+
+
+@dataclass(frozen=True)
+class Differences:
+    """Central differences with an estimate of the error of each entry.
+
+    Attributes:
+        value, error: by gradient name, shaped like the array; entries that were not evaluated are
+            nan, with infinite error.
+        entries: flat places that were evaluated, by name.
+        noise: the rounding noise measured in the scalar loss.
+    """
+
+    value: dict[str, Array]
+    error: dict[str, Array]
+    entries: dict[str, Array]
+    noise: float
+
+
+def loss(example: Example, y: Array, state_T: Arrays) -> np.longdouble:
+    """<dy, y> + <dstate_T, state_T> in long double; steps beyond a row's length do not count."""
+    return np.longdouble(sum(np.sum(bar * value) for bar, value in _pairs(example, y, state_T)))
+
+
+def _pairs(example: Example, y: Array, state_T: Arrays) -> Iterator[tuple[Array, Array]]:
+    """(cotangent in long double, value) for each part of the loss."""
+    if example.dy is not None:
+        mask = alive(example.steps, example.batch, example.lengths)[..., 0]
+        yield np.where(mask, example.dy, 0).astype(np.longdouble), np.where(mask, y, 0)
+    for name, bar in (example.dstate_T or {}).items():
+        yield bar.astype(np.longdouble), np.asarray(state_T[name])
+
+
+def central_differences(
+    forward: ForwardPass,
+    example: Example,
+    names: Sequence[str] | None = None,
+    *,
+    entries: int = 64,
+    seed: int = 0,
+) -> Differences:
+    """Gradients of a black box's own forward pass, entry by entry, with error estimates.
+
+    Central differences at halved steps are extrapolated (Romberg's table). The error of a table
+    entry is its distance from the two that it is made of, plus what the measured rounding noise
+    can do to it; the entry with the smallest error is taken.
+
+    Args:
+        forward: the contract's forward; called once for each perturbation, with fresh arrays.
+        names: gradient names (states with `_0`); None means all.
+        entries: at most so many of each array, chosen by `seed`; the result says which.
+
+    Raises:
+        UsageError: a name that has no gradient.
+
+    Source: Ridders (1982), Adv. Eng. Software 4:75-76, doi:10.1016/S0141-1195(82)80057-0.
+    """
+    box, rng = _Box(forward, example), np.random.default_rng(seed)
+    noise, centre = box.noise(rng), box.at({})
+    value, error, chosen = {}, {}, {}
+    for name, array in variables(example, names).items():
+        value[name] = np.full(array.shape, np.nan, np.longdouble)
+        error[name] = np.full(array.shape, np.inf, np.longdouble)
+        count = min(entries, array.size)
+        chosen[name] = np.sort(rng.choice(array.size, count, replace=False))
+        for flat in chosen[name]:
+            best = _extrapolated(box.quotients(name, array, int(flat), centre, noise))
+            value[name].flat[flat], error[name].flat[flat] = best
+    return Differences(value, error, chosen, float(noise))
+
+
+@dataclass(frozen=True)
+class _Box:
+    """The scalar loss of a forward pass, as a function of changed arrays."""
+
+    forward: ForwardPass
+    example: Example
+
+    def run(self, changed: Arrays) -> tuple[Array, Arrays]:
+        """(y, state_T) on fresh arrays, so that a forward that writes to them does no harm."""
+        example = self.example
+        every = {**variables(example), **changed}
+        params = {name: np.array(every[name]) for name in example.params}
+        inputs = {name: np.array(every[name]) for name in example.inputs}
+        names = [s.name for s in example.cell.states]
+        state_0 = None
+        if example.state_0 is not None or any(f"{name}_0" in changed for name in names):
+            state_0 = {name: np.array(every[f"{name}_0"]) for name in names}
+        lengths = None if example.lengths is None else np.array(example.lengths)
+        x = replace(example, inputs=inputs).x
+        y, state_T, _ = self.forward(params, x, state_0, lengths=lengths)
+        return y, state_T
+
+    def at(self, changed: Arrays) -> np.longdouble:
+        """The loss."""
+        return loss(self.example, *self.run(changed))
+
+    def quotients(
+        self, name: str, array: Array, flat: int, centre: np.longdouble, noise: np.longdouble
+    ) -> Iterator[tuple[np.longdouble, np.longdouble]]:
+        """Central difference quotients at halved steps, each with the noise in it."""
+        here = np.longdouble(array.flat[flat])
+        if not np.isfinite(here):  # padding, as a rule; anything may stand there
+            here = np.longdouble(0)
+        for level in range(LEVELS):
+            losses, places = [], []
+            for step in (FIRST_STEP * 0.5**level, -FIRST_STEP * 0.5**level):
+                moved = np.array(array)
+                moved.flat[flat] = here + step
+                places.append(np.longdouble(moved.flat[flat]) - here)
+                losses.append(self.at({name: moved}))
+            width = places[0] - places[1]
+            # The two steps are not quite equal where the dtype cannot hold them.
+            uneven = abs(places[0] + places[1]) / 2
+            bend = abs(losses[0] - 2 * centre + losses[1]) / (width / 2) ** 2
+            yield (losses[0] - losses[1]) / width, 2 * noise / width + uneven * bend
+
+    def noise(self, rng: np.random.Generator) -> np.longdouble:
+        """Rounding noise of the loss around the example, along random lines through it."""
+        arrays = {n: a for n, a in variables(self.example).items() if n in self.example.params}
+        arrays |= dict(self.example.inputs)
+        left = []
+        for _ in range(NOISE_LINES):
+            signs = {n: NOISE_STEP * rng.choice([-1.0, 1.0], a.shape) for n, a in arrays.items()}
+            line = [
+                self.at({n: (a + k * signs[n]).astype(a.dtype) for n, a in arrays.items()})
+                for k in range(NOISE_POINTS)
+            ]
+            left.append(np.diff(np.array(line), NOISE_ORDER))
+        spread = np.max(np.abs(left)) / NOISE_GAIN
+        y, state_T = self.run({})
+        held = sum(
+            np.sum(abs(bar) * np.spacing(np.abs(value))) / 2
+            for bar, value in _pairs(self.example, y, state_T)
+        )
+        return np.longdouble(NOISE_REACH * spread + held)
+
+
+def _extrapolated(
+    quotients: Iterator[tuple[np.longdouble, np.longdouble]],
+) -> tuple[np.longdouble, np.longdouble]:
+    """(value, error) of the best entry of Romberg's table; stops where noise has taken over."""
+    best = (np.longdouble(np.nan), np.longdouble(np.inf))
+    above: list[np.longdouble] = []
+    shaken: list[np.longdouble] = []
+    for quotient, noise in quotients:
+        if not np.isfinite(quotient):
+            above, shaken = [], []
+            continue
+        row, noises = [quotient], [noise]
+        for k in range(1, len(above) + 1):
+            weight = np.longdouble(4) ** k
+            row.append((weight * row[-1] - above[k - 1]) / (weight - 1))
+            noises.append((weight * noises[-1] + shaken[k - 1]) / (weight - 1))
+            error = max(abs(row[k] - row[k - 1]), abs(row[k] - above[k - 1])) + noises[k]
+            if k > 1 and error < best[1]:
+                best = (row[k], error)
+        above, shaken = row, noises
+        if len(row) > 2 and best[1] < 2 * noises[0]:
+            break
+    return best

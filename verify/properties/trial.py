@@ -1,0 +1,306 @@
+"""One implementation on one example: calls that cannot hurt us, results by name, references.
+
+Results are kept in two families, because a parameter may have any name: `values` has 'y' and, for
+each state, its name with '_T'; `grads` has what the contract names.
+"""
+
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from derive.cell import Cell
+from derive.errors import one_line
+from derive.gradients import Gradients
+from verify.kernels import Array, Example, Kernel, sizes_of
+from verify.references import Reference, reference
+
+__all__ = ["BrokenError", "Expected", "Failure", "Result", "Skip", "Trial", "copied", "sized"]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """How a property fails on an example.
+
+    Attributes:
+        parameter: which result: 'y', a final state ('C_T'), or a gradient under its contract name;
+            '' if the failure is not about one of them.
+        message: one line.
+        index: the entry of that result that is shown; None if it is not about one entry.
+        bound: how far `got` may be from `expected`.
+        also: other results that fail in the same way.
+    """
+
+    parameter: str
+    message: str
+    index: tuple[int, ...] | None = None
+    got: Any = None
+    expected: Any = None
+    bound: Any = None
+    also: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Skip:
+    """The property says nothing on this example; `reason` is for the report."""
+
+    reason: str
+
+
+class BrokenError(Exception):
+    """A call raised, or its result is not what the contract says.
+
+    Attributes:
+        raised: what the call raised; None if a result has a wrong type or shape.
+    """
+
+    def __init__(self, failure: Failure, raised: BaseException | None = None) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+        self.raised = raised
+
+
+@dataclass(frozen=True)
+class Result:
+    """What forward and backward gave; `grads` is empty if backward was not asked."""
+
+    values: dict[str, Array]
+    grads: dict[str, Array] = field(default_factory=dict)
+    tape: Any = None
+
+
+@dataclass(frozen=True)
+class Expected:
+    """A reference in the two families of `Result`."""
+
+    values: dict[str, Array]
+    grads: dict[str, Array]
+    value_bounds: dict[str, Array]
+    grad_bounds: dict[str, Array]
+
+
+def copied(example: Example) -> Example:
+    """The same example in arrays of its own."""
+    return replace(
+        example,
+        params=_copies(example.params),
+        inputs=_copies(example.inputs),
+        state_0=None if example.state_0 is None else _copies(example.state_0),
+        lengths=None if example.lengths is None else np.array(example.lengths),
+        dy=None if example.dy is None else np.array(example.dy),
+        dstate_T=None if example.dstate_T is None else _copies(example.dstate_T),
+    )
+
+
+def _copies(arrays: Mapping[str, Array]) -> dict[str, Array]:
+    return {name: np.array(a) for name, a in arrays.items()}
+
+
+class Trial:
+    """An implementation on one example, with the other runs that properties ask for.
+
+    Every call is given arrays of its own, so that an implementation that writes to its arguments
+    spoils nothing but its own run.
+
+    Attributes:
+        derived: the cell's derived gradients, for references.
+        offered: names of the gradients that the implementation gives; None: not known yet.
+    """
+
+    def __init__(
+        self,
+        kernel: Kernel,
+        example: Example,
+        derived: Gradients,
+        offered: frozenset[str] | None = None,
+    ) -> None:
+        self.kernel = kernel
+        self.example = example
+        self.derived = derived
+        self.offered = offered
+        self._references: list[tuple[Example, Expected]] = []
+
+    @property
+    def cell(self) -> Cell:
+        """The cell that the implementation should be."""
+        return self.example.cell
+
+    @cached_property
+    def given(self) -> Example:
+        """What the base run was given, after it: to be compared with the example."""
+        return copied(self.example)
+
+    @cached_property
+    def base(self) -> Result:
+        """Forward on the example as it is."""
+        return self.forward(self.given, copy=False)
+
+    @cached_property
+    def base_grads(self) -> dict[str, Array]:
+        """Backward on the example as it is, after `base`."""
+        return self.backward(self.given, self.base.tape, copy=False)
+
+    @cached_property
+    def broken(self) -> BrokenError | None:
+        """What is wrong with the base run of forward, if it cannot be judged further."""
+        try:
+            _ = self.base
+        except BrokenError as error:
+            return error
+        return None
+
+    @cached_property
+    def broken_backward(self) -> BrokenError | None:
+        """As `broken`, for backward."""
+        if self.broken is not None:
+            return self.broken
+        try:
+            _ = self.base_grads
+        except BrokenError as error:
+            return error
+        return None
+
+    def full(self, example: Example, *, copy: bool = True) -> Result:
+        """Forward and backward on `example`."""
+        example = copied(example) if copy else example
+        result = self.forward(example, copy=False)
+        return replace(result, grads=self.backward(example, result.tape, copy=False))
+
+    def forward(self, example: Example, *, copy: bool = True) -> Result:
+        """Forward on `example`.
+
+        Raises:
+            BrokenError: the call raised, or a result has a wrong type or shape.
+        """
+        e = copied(example) if copy else example
+        got = _call(
+            "forward", lambda: self.kernel.forward(e.params, e.x, e.state_0, lengths=e.lengths)
+        )
+        if not isinstance(got, tuple) or len(got) != 3:
+            message = f"forward gave {_kind(got)}, expected (y, state_T, tape)"
+            raise BrokenError(Failure("", message))
+        y, state_T, tape = got
+        shapes = _shapes(e)
+        values = {"y": _array("y", y, shapes["y"])}
+        for state in self.cell.states:
+            name = f"{state.name}_T"
+            if not isinstance(state_T, Mapping) or state.name not in state_T:
+                raise BrokenError(Failure(name, f"forward gave state_T without '{state.name}'"))
+            values[name] = _array(name, state_T[state.name], shapes[name])
+        return Result(values, tape=tape)
+
+    def backward(self, example: Example, tape: Any, *, copy: bool = True) -> dict[str, Array]:
+        """Backward with the cotangents of `example`, on a tape of its forward run.
+
+        Raises:
+            BrokenError: the call raised, or a gradient that is given elsewhere is missing here, or a
+                result has a wrong type or shape.
+        """
+        e = copied(example) if copy else example
+        got = _call("backward", lambda: self.kernel.backward(e.params, tape, e.dy, e.dstate_T))
+        if not isinstance(got, Mapping):
+            raise BrokenError(Failure("", f"backward gave {_kind(got)}, expected a dict"))
+        shapes = _shapes(e)
+        names = [n for n in _gradient_names(self.cell) if got.get(n) is not None]
+        for name in _gradient_names(self.cell):
+            if self.offered is not None and name in self.offered and name not in names:
+                message = f"no gradient of {name} here, though given elsewhere"
+                raise BrokenError(Failure(name, message))
+        return {n: _array(n, got[n], shapes[f"grad {n}"]) for n in names}
+
+    def reference(self, example: Example | None = None) -> Expected:
+        """Values and gradients at `example`, with rounding bounds; kept."""
+        example = self.example if example is None else example
+        for known, expected in self._references:
+            if known is example:
+                return expected
+        expected = _expected(reference(example, self.derived))
+        self._references.append((example, expected))
+        return expected
+
+    @cached_property
+    def dy_only(self) -> Example:
+        """The example with cotangents on outputs alone."""
+        return replace(self.example, dstate_T=None)
+
+    @cached_property
+    def dstate_only(self) -> Example:
+        """The example with cotangents on final states alone."""
+        return replace(self.example, dy=None)
+
+
+def _expected(found: Reference) -> Expected:
+    return Expected(
+        values={"y": found.y} | {f"{n}_T": v for n, v in found.state_T.items()},
+        grads=dict(found.grads),
+        value_bounds={"y": found.y_bound} | {f"{n}_T": v for n, v in found.state_T_bound.items()},
+        grad_bounds=dict(found.grads_bound),
+    )
+
+
+def sized(example: Example) -> bool:
+    """Whether the sizes of all states follow from the example."""
+    known = set(sizes_of(example))
+    return all(state.shape[0].free_symbols <= known for state in example.cell.states)
+
+
+def _gradient_names(cell: Cell) -> tuple[str, ...]:
+    variables = (*cell.parameters, *cell.inputs)
+    return (*(v.name for v in variables), *(f"{s.name}_0" for s in cell.states))
+
+
+def _shapes(example: Example) -> dict[str, tuple[int, ...]]:
+    """The shape of each result."""
+    cell, T, B = example.cell, example.steps, example.batch
+    sizes = sizes_of(example)
+    state = {s.name: (B, int(s.shape[0].subs(sizes))) for s in cell.states}
+    shapes: dict[str, tuple[int, ...]] = {"y": (T, *state[cell.output.name])}
+    for name, shape in state.items():
+        shapes[f"{name}_T"] = shapes[f"grad {name}_0"] = shape
+    shapes |= {f"grad {n}": a.shape for n, a in {**example.params, **example.inputs}.items()}
+    return shapes
+
+
+def _array(name: str, value: Any, shape: tuple[int, ...]) -> Array:
+    try:
+        array = np.asarray(value)
+    except Exception as error:
+        text = one_line(str(error))
+        raise BrokenError(Failure(name, f"{name} is not an array: {text}")) from None
+    if array.dtype.kind != "f" or array.shape != shape:
+        message = f"{name} is {array.dtype}{list(array.shape)}, expected float{list(shape)}"
+        raise BrokenError(Failure(name, message))
+    return array
+
+
+def _call(what: str, call: Callable[[], Any]) -> Any:
+    """The call's value; whatever it raises becomes a finding."""
+    try:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            return call()
+    except (Exception, SystemExit) as error:
+        text = one_line(f"{type(error).__name__}: {error}", 200)
+        message = f"{what} raised {text}{_place(error)}"
+        raise BrokenError(Failure("", message), error) from None
+
+
+def _place(error: BaseException) -> str:
+    """Where the implementation raised, if it was not in the call itself."""
+    frame = error.__traceback__
+    frame = None if frame is None else frame.tb_next
+    last = None
+    while frame is not None:
+        last, frame = frame, frame.tb_next
+    if last is None or Path(last.tb_frame.f_code.co_filename) == Path(__file__):
+        return ""
+    return f" ({Path(last.tb_frame.f_code.co_filename).name}, line {last.tb_lineno})"
+
+
+def _kind(value: Any) -> str:
+    size = f" of {len(value)}" if isinstance(value, tuple | list) else ""
+    return f"{type(value).__name__}{size}"

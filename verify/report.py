@@ -1,0 +1,189 @@
+"""What was found, for a terminal and for other programs."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from verify.kernels import Array, Example, sizes_of
+
+__all__ = ["VERSION", "Finding", "Report", "Verdict", "to_json", "to_text"]
+
+Verdict = Literal["right", "wrong", "undecided"]
+
+# Of the JSON document.
+VERSION = 1
+
+# Arrays are shown where a reader takes them in at a glance, and kept in JSON up to more.
+SHOWN_ENTRIES, KEPT_ENTRIES = 24, 500
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A property that fails, on the smallest example that was found.
+
+    Attributes:
+        reason: why the property must hold.
+        parameter: which result: 'y', a final state ('C_T'), a gradient under its contract name, an
+            argument; '' if none in particular.
+        cause: what is wrong, in a line.
+        index, got, expected, bound: one entry of it, and how far it may be off; None if it is not
+            about an entry.
+        also: other results that fail in the same way.
+    """
+
+    property: str
+    reason: str
+    parameter: str
+    cause: str
+    example: Example
+    index: tuple[int, ...] | None = None
+    got: Any = None
+    expected: Any = None
+    bound: Any = None
+    also: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Report:
+    """The verdict on an implementation.
+
+    Attributes:
+        judged: (property, on how many examples).
+        not_judged: (what, why not).
+        examples: how many were tried.
+        seed: repeats the run.
+    """
+
+    cell: str
+    implementation: str
+    verdict: Verdict
+    findings: tuple[Finding, ...]
+    judged: tuple[tuple[str, int], ...]
+    not_judged: tuple[tuple[str, str], ...]
+    examples: int
+    seed: int
+
+
+def to_text(report: Report) -> str:
+    """The report as plain text, ending in a newline."""
+    name = report.implementation or "the implementation"
+    verdicts = {
+        "right": f"right: {name} is {report.cell} in all that was judged",
+        "wrong": f"wrong: {name} is not {report.cell}, or misbehaves",
+        "undecided": f"undecided: nothing of {name} could be judged",
+    }
+    lines = [
+        verdicts[report.verdict],
+        f"{_count(len(report.judged), 'property', 'properties')} on "
+        f"{_count(report.examples, 'example', 'examples')}, seed {report.seed}; "
+        f"{len(report.findings)} failed",
+    ]
+    for finding in report.findings:
+        lines += ["", *_finding(finding)]
+    if report.not_judged:
+        lines += ["", "not judged:"]
+        lines += [f"  {what}: {why}" for what, why in report.not_judged]
+    if report.findings:
+        given = f" {report.implementation}" if report.implementation else " IMPLEMENTATION"
+        again = f"verify run {report.cell}{given} --examples {report.examples} --seed {report.seed}"
+        lines += ["", f"again: {again}"]
+    return "\n".join(lines) + "\n"
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"
+
+
+def _finding(finding: Finding) -> list[str]:
+    place = finding.parameter + (str(list(finding.index)) if finding.index else "")
+    lines = [f"{finding.property}: {' '.join(part for part in (place, finding.cause) if part)}"]
+    if finding.got is not None:
+        shown = f"  got {_number(finding.got)}, expected {_number(finding.expected)}"
+        if finding.bound is not None:
+            shown += f", rounding explains {_number(finding.bound, 2)}"
+        lines.append(shown)
+    if finding.also:
+        lines.append(f"  also: {', '.join(finding.also)}")
+    lines.append(f"  must hold because {finding.reason}")
+    lines.append(f"  smallest example: {finding.example.label}")
+    arrays = _arrays(finding.example)
+    if sum(a.size for a in arrays.values()) <= SHOWN_ENTRIES:
+        lines += [f"    {name} = {_shown(array)}" for name, array in arrays.items()]
+    return lines
+
+
+def _number(value: Any, digits: int = 17) -> str:
+    return f"{value:.{digits}g}" if isinstance(value, float) else str(value)
+
+
+def _shown(array: Array) -> str:
+    return json.dumps(array.tolist())
+
+
+def _arrays(example: Example) -> dict[str, Array]:
+    """Everything that the implementation is given, by the contract's names."""
+    found = {f"params['{n}']": a for n, a in example.params.items()}
+    single = len(example.inputs) == 1
+    found |= {"x" if single else f"x['{n}']": a for n, a in example.inputs.items()}
+    found |= {f"state_0['{n}']": a for n, a in (example.state_0 or {}).items()}
+    if example.lengths is not None:
+        found["lengths"] = np.asarray(example.lengths)
+    if example.dy is not None:
+        found["dy"] = example.dy
+    return found | {f"dstate_T['{n}']": a for n, a in (example.dstate_T or {}).items()}
+
+
+def to_json(report: Report) -> str:
+    """The report as one JSON document with sorted keys, ending in a newline."""
+    document = {
+        "version": VERSION,
+        "cell": report.cell,
+        "implementation": report.implementation,
+        "verdict": report.verdict,
+        "findings": [_plain(finding) for finding in report.findings],
+        "judged": [{"property": name, "examples": count} for name, count in report.judged],
+        "not_judged": [{"what": what, "why": why} for what, why in report.not_judged],
+        "examples": report.examples,
+        "seed": report.seed,
+    }
+    return json.dumps(document, indent=2, sort_keys=True, allow_nan=False) + "\n"
+
+
+def _plain(finding: Finding) -> Mapping[str, Any]:
+    return {
+        "property": finding.property,
+        "reason": finding.reason,
+        "parameter": finding.parameter,
+        "cause": finding.cause,
+        "example": _example(finding.example),
+        "index": finding.index,
+        "got": _json(finding.got),
+        "expected": _json(finding.expected),
+        "bound": _json(finding.bound),
+        "also": finding.also,
+    }
+
+
+def _example(example: Example) -> Mapping[str, Any]:
+    sizes = {str(dim): size for dim, size in sizes_of(example).items()}
+    found: dict[str, Any] = {
+        "label": example.label,
+        "sizes": {"T": example.steps, "B": example.batch, **sizes},
+        "dtype": str(example.dtype),
+    }
+    arrays = _arrays(example)
+    if sum(a.size for a in arrays.values()) <= KEPT_ENTRIES:
+        found["arrays"] = {name: _json(array.tolist()) for name, array in arrays.items()}
+    return found
+
+
+def _json(value: Any) -> Any:
+    """Something that JSON can hold: a number, or text where it is none."""
+    if isinstance(value, list):
+        return [_json(item) for item in value]
+    if value is None or (isinstance(value, int | float) and np.isfinite(value)):
+        return value
+    return str(value)

@@ -1,0 +1,195 @@
+"""Numbers that know how wrong a floating-point evaluation of them may be: running error analysis.
+
+The value is a long double. The error bounds what any sensible evaluation of the same formula at
+the given precision may deviate by: each operation rounds, sums may be taken in any order, and
+primitives have the error their row declares. So the bound belongs to the formula and the inputs,
+not to one program.
+Source: Higham (2002), Accuracy and Stability of Numerical Algorithms, 2nd ed., sections 3.1
+(gamma_k), 3.3 (running error analysis) and 4.2 (sums in any order).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import sympy as sp
+
+from derive.evaluate import compiled
+from derive.primitives import PRIMITIVES
+from verify.kernels import Array
+
+__all__ = ["Bounded", "Bounds", "Precision"]
+
+Change = Callable[[Array], Array]
+Join = Callable[[Sequence[Array]], Array]
+
+# An implementation may spend two roundings where the formula has one operation:
+# g + z*(h - g) for (1 - z)*g + z*h, or y - y*y for y*(1 - y).
+ROUNDINGS = 2
+
+
+@dataclass(frozen=True)
+class Precision:
+    """What a floating-point format can hold.
+
+    Attributes:
+        unit: unit roundoff, half the distance from 1 to the next number.
+        smallest: the smallest normal number; anything below may be flushed to zero.
+        largest: the largest finite number; beyond it nothing can be said.
+    """
+
+    unit: float
+    smallest: float
+    largest: float
+
+    @classmethod
+    def of(cls, dtype: npt.DTypeLike) -> "Precision":
+        """The precision of a NumPy dtype, real or complex."""
+        limits = np.finfo(np.dtype(dtype))
+        return cls(float(limits.eps) / 2, float(limits.tiny), float(limits.max))
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """A value with what its error is made of; arrays of one shape.
+
+    Attributes:
+        value: the value, in long double.
+        inherited: bound of the error that its terms bring along.
+        size: sum of the absolute values of its terms.
+        terms: how many terms were added up; any order of adding them is allowed for.
+        exact: whether it is a constant of the formula.
+    """
+
+    value: Array
+    inherited: Array
+    size: Array
+    terms: int = 1
+    exact: bool = False
+
+
+class Bounded:
+    """The arithmetic of `Bounds`, for `derive.evaluate`.
+
+    Args:
+        precision: of the evaluation that is bounded, as a `Precision` or a dtype.
+    """
+
+    def __init__(self, precision: Precision | npt.DTypeLike) -> None:
+        kind = precision if isinstance(precision, Precision) else Precision.of(precision)
+        own = Precision.of(np.longdouble)
+        self.precision = kind
+        # The long double reference rounds as well, by the same formula.
+        self.unit = np.longdouble(ROUNDINGS * (kind.unit + own.unit))
+        self.smallest = np.longdouble(ROUNDINGS * kind.smallest)
+
+    def error(self, a: Bounds) -> Array:
+        """A bound of |computed - value|."""
+        if a.terms <= 1:
+            return a.inherited
+        return np.asarray(a.inherited + self._gamma(a.terms - 1) * (a.size + a.inherited))
+
+    def given(self, array: npt.ArrayLike) -> Bounds:
+        """An input; it is rounded first if the precision is coarser than its dtype."""
+        array = np.asarray(array)
+        value = array.astype(np.longdouble)
+        coarser = Precision.of(array.dtype).unit < self.precision.unit
+        error = self.unit * np.abs(value) + self.smallest if coarser else np.zeros_like(value)
+        return Bounds(value, np.asarray(error), np.abs(value))
+
+    def zeros(self, shape: tuple[int, ...]) -> Bounds:
+        nothing = np.zeros(shape, np.longdouble)
+        return Bounds(nothing, nothing, nothing)
+
+    def constant(self, number: sp.Rational, shape: tuple[int, int]) -> Bounds:
+        value = np.full(shape, np.longdouble(int(number.p)) / np.longdouble(int(number.q)))
+        size = np.abs(value)
+        small = int(number.q) == 1 and abs(int(number.p)) <= 2**8  # exact in every format
+        return Bounds(value, size * (0 if small else self.unit), size, exact=True)
+
+    def add(self, a: Bounds, b: Bounds) -> Bounds:
+        terms = a.terms + b.terms
+        return self._made(a.value + b.value, a.inherited + b.inherited, a.size + b.size, terms)
+
+    def multiply(self, a: Bounds, b: Bounds) -> Bounds:
+        if a.exact or b.exact:
+            number, other = (a, b) if a.exact else (b, a)
+            factor = np.abs(number.value)
+            inherited = other.inherited * (factor + number.inherited)
+            inherited = inherited + other.size * (number.inherited + factor * self.unit)
+            value, size = number.value * other.value, factor * other.size
+            return self._made(value, inherited + self.smallest, size, other.terms)
+        (x, dx), (y, dy) = self._closed(a), self._closed(b)
+        inherited = x * dy + dx * y + dx * dy + self.unit * (x + dx) * (y + dy) + self.smallest
+        return self._made(a.value * b.value, inherited, x * y, 1)
+
+    def matmul(self, a: Bounds, b: Bounds) -> Bounds:
+        (x, dx), (y, dy) = self._closed(a), self._closed(b)
+        count = a.value.shape[-1]
+        inherited = x @ dy + dx @ (y + dy) + self.unit * ((x + dx) @ (y + dy))
+        inherited = inherited + count * self.smallest
+        return self._made(a.value @ b.value, inherited, x @ y, count)
+
+    def apply(self, name: str, z: Bounds) -> Bounds:
+        """A primitive: between z - e and z + e it is furthest from y at an end.
+
+        That holds where it is monotone, and for smooth functions and kinks when e is small.
+        """
+        row, f, error = PRIMITIVES[name], compiled(name), self.error(z)
+        y = np.asarray(f(z.value))
+        moved = np.maximum(np.abs(f(z.value + error) - y), np.abs(f(z.value - error) - y))
+        unit = row.ulps * self.unit * np.maximum(np.abs(y), row.floor)
+        return self._made(y, moved + unit + self.smallest, np.abs(y), 1)
+
+    def transpose(self, a: Bounds) -> Bounds:
+        swap: Change = lambda part: np.swapaxes(part, -1, -2)
+        return replace(a, value=swap(a.value), inherited=swap(a.inherited), size=swap(a.size))
+
+    def rows(self, a: Bounds, start: int, stop: int) -> Bounds:
+        cut: Change = lambda part: part[..., start:stop, :]
+        return replace(a, value=cut(a.value), inherited=cut(a.inherited), size=cut(a.size))
+
+    def stack(self, parts: Sequence[Bounds]) -> Bounds:
+        leading = np.broadcast_shapes(*(p.value.shape[:-2] for p in parts))
+        join: Join = lambda arrays: np.concatenate(
+            [np.broadcast_to(a, (*leading, *a.shape[-2:])) for a in arrays], -2
+        )
+        return Bounds(
+            join([p.value for p in parts]),
+            join([p.inherited for p in parts]),
+            join([p.size for p in parts]),
+            max(p.terms for p in parts),
+        )
+
+    def where(self, mask: Array, a: Bounds, b: Bounds) -> Bounds:
+        return Bounds(
+            np.where(mask, a.value, b.value),
+            np.where(mask, a.inherited, b.inherited),
+            np.where(mask, a.size, b.size),
+            max(a.terms, b.terms),
+        )
+
+    def total(self, parts: Sequence[Bounds], batch: int) -> Bounds:
+        """The sum of the parts and over their batch axis, in any order."""
+        join: Join = lambda arrays: np.asarray(sum(np.sum(a, axis=0) for a in arrays))
+        return self._made(
+            join([p.value for p in parts]),
+            join([p.inherited for p in parts]),
+            join([p.size for p in parts]),
+            sum(p.terms for p in parts) * max(batch, 1),
+        )
+
+    def _gamma(self, count: int) -> np.longdouble:
+        left = 1 - count * self.unit
+        return count * self.unit / left if left > 0 else np.longdouble(np.inf)
+
+    def _closed(self, a: Bounds) -> tuple[Array, Array]:
+        return np.abs(a.value), self.error(a)
+
+    def _made(self, value: Array, inherited: Array, size: Array, terms: int) -> Bounds:
+        reach = size + inherited
+        lost = ~(reach <= self.precision.largest)  # also where it is not a number
+        if lost.any():
+            inherited = np.where(lost, np.inf, inherited)
+        return Bounds(value, inherited, size, terms)
