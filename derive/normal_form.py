@@ -7,7 +7,7 @@ prove equality. Different forms prove nothing: names may be related through what
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count, permutations, product
 from math import factorial, prod
 
@@ -42,16 +42,25 @@ class TooLargeError(BpttError):
 
 @dataclass(frozen=True)
 class _Index:
-    """A free index (`name` is text) or a summed one (a number), shifted by an offset in rows."""
+    """A free index (`name` is text) or a summed one (a number), shifted by an offset in rows.
+
+    `range` is how far a summed index goes, where the array that carries it does not say so.
+    """
 
     name: str | int
     offset: sp.Expr = field(default_factory=lambda: sp.S.Zero)
+    range: sp.Expr | None = None
+
+    def shifted(self, rows: sp.Expr) -> "_Index":
+        return replace(self, offset=self.offset + rows)
 
 
 _Factor = tuple[str, tuple[_Index, ...]]
-_Term = tuple[sp.Rational, tuple[_Factor, ...]]
+_Term = tuple[sp.Expr, tuple[_Factor, ...]]
 _Key = tuple[tuple[str, tuple[str, ...]], ...]
-Form = Mapping[_Key, sp.Rational]
+Form = Mapping[_Key, sp.Expr]
+
+_ONLY = _Index("0")  # the index of an axis of length one
 
 
 def equal(left: Expr, right: Expr) -> bool:
@@ -72,11 +81,14 @@ def normal_form(expr: Expr) -> Form:
         if number > MAX_TERMS:
             raise TooLargeError(f"more than {MAX_TERMS} terms; equality was not decided")
         total[_canonical(factors)] += coef
-    return {key: coef for key, coef in sorted(total.items()) if coef != 0}
+    expanded = {key: sp.expand(coef) for key, coef in sorted(total.items())}
+    return {key: coef for key, coef in expanded.items() if coef != 0}
 
 
 def _entry(expr: Expr, row: _Index, column: _Index, fresh: Iterator[int]) -> Iterator[_Term]:
     """The terms of entry (row, column)."""
+    row = _ONLY if expr.shape[0] == 1 else row
+    column = _ONLY if expr.shape[1] == 1 else column
     number, rest = coefficient(expr)
     if number != 1:
         for coef, factors in _entry(rest, row, column, fresh):
@@ -101,7 +113,9 @@ def _entry(expr: Expr, row: _Index, column: _Index, fresh: Iterator[int]) -> Ite
             yield from _entry(expr.args[0], column, row, fresh)
         case MatrixSlice():
             start = expr.rowslice[0]
-            yield from _entry(expr.parent, _Index(row.name, row.offset + start), column, fresh)
+            yield from _entry(expr.parent, row.shifted(start), column, fresh)
+        case BlockMatrix():
+            yield from _stacked(expr, row, column, fresh)
         case Apply():
             yield sp.S.One, ((f"{expr.name}({_inside(expr)})", _axes(expr, row, column)),)
         case MatMul():
@@ -112,13 +126,32 @@ def _entry(expr: Expr, row: _Index, column: _Index, fresh: Iterator[int]) -> Ite
 
 def _axes(expr: Expr, row: _Index, column: _Index) -> tuple[_Index, ...]:
     """The indices that matter: an axis of length one has none."""
-    return tuple(i for i, size in zip((row, column), expr.shape, strict=True) if size != 1)
+    pairs = zip((row, column), expr.shape, strict=True)
+    return tuple(_said(index, size) for index, size in pairs if size != 1)
+
+
+def _said(index: _Index, size: sp.Expr) -> _Index:
+    """The index without its range, where that is the whole of an axis of this size."""
+    whole = index.offset == 0 and index.range == size
+    return replace(index, range=None) if whole else index
 
 
 def _inside(expr: Apply) -> str:
     if isinstance(expr.argument, MatrixSymbol):
         return str(expr.argument.name)
-    return str(sorted((str(k), str(v)) for k, v in normal_form(expr.argument).items()))
+    terms = sorted((str(k), str(v)) for k, v in normal_form(expr.argument).items())
+    return f"{terms}, {expr.shape}"
+
+
+def _stacked(expr: Expr, row: _Index, column: _Index, fresh: Iterator[int]) -> Iterator[_Term]:
+    """An entry of a stack: each piece, times one where the row is in it and zero elsewhere."""
+    start = sp.S.Zero
+    for piece in (r[0] for r in expr.blocks.tolist()):
+        stop = start + piece.shape[0]
+        inside = (f"rows({start}, {stop})", (row,))
+        for coef, factors in _entry(piece, row.shifted(-start), column, fresh):
+            yield coef, (*factors, inside)
+        start = stop
 
 
 def _contracted(
@@ -126,23 +159,36 @@ def _contracted(
 ) -> Iterator[_Term]:
     """The sum over the inner index, in pieces where one side is a stack."""
     if left.shape[1] == 1:
-        yield from _multiplied([(left, row, row), (right, column, column)], fresh)
+        yield from _multiplied([(left, row, _ONLY), (right, _ONLY, column)], fresh)
         return
     turned = isinstance(left, Transpose) and isinstance(left.args[0], BlockMatrix)
     stacked = left.args[0] if turned else right
-    offset = sp.S.Zero
     if not isinstance(stacked, BlockMatrix):
-        inner = _Index(next(fresh))
-        yield from _multiplied([(left, row, inner), (right, inner, column)], fresh)
+        inner = _summing(left.shape[1], fresh)
+        yield from _summed(inner, [(left, row, inner), (right, inner, column)], fresh)
         return
+    start = sp.S.Zero
     for piece in (r[0] for r in stacked.blocks.tolist()):
-        inner = _Index(next(fresh))
-        moved = _Index(inner.name, offset)
+        inner = _summing(piece.shape[0], fresh)
         if turned:
-            yield from _multiplied([(piece, inner, row), (right, moved, column)], fresh)
+            pair = [(piece, inner, row), (right, inner.shifted(start), column)]
         else:
-            yield from _multiplied([(left, row, moved), (piece, inner, column)], fresh)
-        offset += piece.shape[0]
+            pair = [(left, row, inner.shifted(start)), (piece, inner, column)]
+        yield from _summed(inner, pair, fresh)
+        start += piece.shape[0]
+
+
+def _summing(size: sp.Expr, fresh: Iterator[int]) -> _Index:
+    return _ONLY if size == 1 else _Index(next(fresh), range=size)
+
+
+def _summed(
+    inner: _Index, entries: Iterable[tuple[Expr, _Index, _Index]], fresh: Iterator[int]
+) -> Iterator[_Term]:
+    """A product, summed over `inner`; where nothing depends on it, it is as many equal terms."""
+    for coef, factors in _multiplied(entries, fresh):
+        carried = any(index.name == inner.name for _, axes in factors for index in axes)
+        yield (coef if carried or inner.range is None else coef * inner.range), factors
 
 
 def _multiplied(
@@ -162,12 +208,22 @@ def _multiplied(
 
 def _canonical(factors: tuple[_Factor, ...]) -> _Key:
     """The monomial with its summed indices relabelled so that equal sums look equal."""
+    factors = (*factors, *_ranges(factors))
     bound = sorted({i.name for _, axes in factors for i in axes if isinstance(i.name, int)})
     classes = _refined(factors, bound)
     if prod(factorial(len(c)) for c in classes) > MAX_ORDERS:
         raise TooLargeError("too many interchangeable sums; equality was not decided")
     orders = product(*(permutations(c) for c in classes))
     return min(_relabelled(factors, [i for c in order for i in c]) for order in orders)
+
+
+def _ranges(factors: tuple[_Factor, ...]) -> Iterator[_Factor]:
+    """How far sums go: a vector of ones for each index that no array carries along a whole axis."""
+    carried = [i for _, axes in factors for i in axes if isinstance(i.name, int)]
+    said = {i.name for i in carried if i.range is None}
+    for name, size in sorted({(i.name, i.range) for i in carried}, key=str):
+        if name not in said:
+            yield f"ones({size})", (_Index(name),)
 
 
 def _relabelled(factors: tuple[_Factor, ...], order: list[int]) -> _Key:

@@ -18,6 +18,7 @@ from derive.expressions import (
     MatMul,
     MatrixSymbol,
     Name,
+    Transpose,
     add,
     apply,
     coefficient,
@@ -86,6 +87,8 @@ class _Work:
         number, rest = coefficient(expr)
         if isinstance(rest, MatMul):
             matrix, vector = rest.args
+            if not isinstance(matrix, Transpose):
+                matrix = self.named(matrix, f"M_{self.equation}")
             return scale(number, matmul(matrix, self.named(vector, f"v_{self.equation}")))
         return scale(number, self.factor(rest))
 

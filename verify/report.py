@@ -53,8 +53,8 @@ class Report:
     Attributes:
         judged: (property, on how many examples).
         not_judged: (what, why not).
-        examples: how many were tried.
-        seed: repeats the run.
+        examples: how many were tried; after a failure fewer than were asked for.
+        asked, seed: repeat the run.
     """
 
     cell: str
@@ -64,6 +64,7 @@ class Report:
     judged: tuple[tuple[str, int], ...]
     not_judged: tuple[tuple[str, str], ...]
     examples: int
+    asked: int
     seed: int
 
 
@@ -81,14 +82,16 @@ def to_text(report: Report) -> str:
         f"{_count(report.examples, 'example', 'examples')}, seed {report.seed}; "
         f"{len(report.findings)} failed",
     ]
+    shown: dict[str, str] = {}
     for finding in report.findings:
-        lines += ["", *_finding(finding)]
+        first = shown.setdefault(finding.example.label, finding.property)
+        lines += ["", *_finding(finding), *_inputs(finding, first)]
     if report.not_judged:
         lines += ["", "not judged:"]
         lines += [f"  {what}: {why}" for what, why in report.not_judged]
     if report.findings:
         given = f" {report.implementation}" if report.implementation else " IMPLEMENTATION"
-        again = f"verify run {report.cell}{given} --examples {report.examples} --seed {report.seed}"
+        again = f"verify run {report.cell}{given} --examples {report.asked} --seed {report.seed}"
         lines += ["", f"again: {again}"]
     return "\n".join(lines) + "\n"
 
@@ -103,13 +106,19 @@ def _finding(finding: Finding) -> list[str]:
     if finding.got is not None:
         shown = f"  got {_number(finding.got)}, expected {_number(finding.expected)}"
         if finding.bound is not None:
-            shown += f", rounding explains {_number(finding.bound, 2)}"
+            shown += f", may differ by {_number(finding.bound, 2)}"
         lines.append(shown)
     if finding.also:
         lines.append(f"  also: {', '.join(finding.also)}")
     lines.append(f"  must hold because {finding.reason}")
-    lines.append(f"  smallest example: {finding.example.label}")
-    arrays = _arrays(finding.example)
+    return lines
+
+
+def _inputs(finding: Finding, first: str) -> list[str]:
+    """The example; `first` is the first property that it is shown for."""
+    if first != finding.property:
+        return [f"  smallest example: as for {first}"]
+    lines, arrays = [f"  smallest example: {finding.example.label}"], _arrays(finding.example)
     if sum(a.size for a in arrays.values()) <= SHOWN_ENTRIES:
         lines += [f"    {name} = {_shown(array)}" for name, array in arrays.items()]
     return lines
@@ -147,6 +156,7 @@ def to_json(report: Report) -> str:
         "judged": [{"property": name, "examples": count} for name, count in report.judged],
         "not_judged": [{"what": what, "why": why} for what, why in report.not_judged],
         "examples": report.examples,
+        "asked": report.asked,
         "seed": report.seed,
     }
     return json.dumps(document, indent=2, sort_keys=True, allow_nan=False) + "\n"

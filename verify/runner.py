@@ -157,6 +157,7 @@ class _Work:
             judged=tuple((p.name, self.judged[p.name]) for p in self.rows if self.judged[p.name]),
             not_judged=tuple((self.not_given | never).items()),
             examples=self.done,
+            asked=self.count,
             seed=self.seed,
         )
 

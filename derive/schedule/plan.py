@@ -215,10 +215,15 @@ def _kept(
     """Forward names in factors and in outer products."""
     factors = [f.factor for s in sums for f in s.factors] + [f.factor for f in inlined.values()]
     names = {leaf.name for factor in factors for leaf in factor.atoms(MatrixSymbol)}
-    names |= {n for s in sums for n in _operands(s)}
-    for name in list(names & set(stacks)):
-        names |= {leaf.name for leaf in stacks[name].atoms(MatrixSymbol)}
-    return frozenset(names)
+    in_factors = frozenset(names)
+    waiting = [n for s in sums for n in _operands(s)]
+    while waiting:
+        name = waiting.pop()
+        if name in stacks:
+            waiting += [leaf.name for leaf in stacks[name].atoms(MatrixSymbol)]
+        else:
+            names.add(name)
+    return in_factors | names
 
 
 def _operands(total: Sum) -> list[str]:

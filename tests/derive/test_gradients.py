@@ -3,13 +3,12 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-import mpmath
 import numpy as np
 import pytest
 import sympy as sp
 from cells_strategy import cells
 from hypothesis import HealthCheck, given, settings
-from unrolled import Unrolled, Value, leaves, loss
+from unrolled import Unrolled
 
 from derive.cell import Cell
 from derive.expressions import MatMul, MatrixSymbol, Transpose
@@ -116,48 +115,6 @@ CASES = {
 def test_a_hard_case_has_the_gradients_of_its_unrolled_loss(case: str) -> None:
     cell = parse(CASES[case])
     assert unrolled(cell, 2, 1, 3).differing(gradients(cell)) == []
-
-
-@pytest.mark.parametrize("name", [*names(), "a slope that is another function", "powers"])
-def test_the_oracle_agrees_with_elementary_functions(name: str) -> None:
-    """No row's slope enters here: SymPy differentiates exp, log and tanh themselves."""
-    cell = parse(CASES[name]) if name in CASES else load(name)
-    oracle = unrolled(cell, 1, 1, 2)
-    given_leaves = leaves(cell, oracle.sizes, 2, sp.Symbol)
-    elementary = lambda name, z: PRIMITIVES[name].value(Value(z))
-    total = loss(cell, oracle.sizes, given_leaves, elementary, Value)
-    truth = oracle.gradients
-    with mpmath.workdps(50):
-        symbols = sorted(total.free_symbols, key=str)
-        point = {s.name: mpmath.mpf(k % 7 - 3) / (k + 2) for k, s in enumerate(symbols)}
-        z = sp.Symbol("z")
-        functions = {k: sp.lambdify(z, row.value(z), "mpmath") for k, row in PRIMITIVES.items()}
-        number = oracle.generators.evaluated(point, functions)
-        for key, array in given_leaves.wanted.items():
-            expected = numeric(sp.diff(total, array[0, 0]), point)
-            found = number(truth[key][0, 0])
-            # 50 digits are carried, 20 of them to spare for rounding in a few thousand operations.
-            assert abs(found - expected) <= mpmath.mpf(10) ** -30 * (1 + abs(expected)), key
-
-
-def numeric(expr: sp.Expr, point: dict[str, mpmath.mpf]) -> mpmath.mpf:
-    """A SymPy scalar of elementary functions as a number."""
-    match expr:
-        case Value():
-            return numeric(expr.expr, point)
-        case sp.Symbol():
-            return point[expr.name]
-        case sp.Rational():
-            return mpmath.mpf(int(expr.p)) / int(expr.q)
-    args = [numeric(arg, point) for arg in expr.args]
-    match expr:
-        case sp.Add():
-            return mpmath.fsum(args)
-        case sp.Mul():
-            return mpmath.fprod(args)
-        case sp.Pow():
-            return args[0] ** args[1]
-    return getattr(mpmath, expr.func.__name__)(*args)
 
 
 @pytest.mark.parametrize(

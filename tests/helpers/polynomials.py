@@ -103,7 +103,9 @@ class Generators:
         values: list[Any] = []
 
         def value_of(polynomial: Polynomial) -> Any:
-            return sum(c * prod(values[g] for g in _factors(p)) for p, c in polynomial.terms.items())
+            return sum(
+                c * prod(values[g] for g in _factors(p)) for p, c in polynomial.terms.items()
+            )
 
         for kind, what in self._known:
             match kind:

@@ -115,7 +115,7 @@ def test_our_own_failure_is_one_line_and_exit_code_4(kernels, capsys, monkeypatc
 def test_what_cannot_be_judged_at_all_exits_with_3(kernels, capsys, monkeypatch):
     from verify.report import Report
 
-    nothing = Report("rnn", "", "undecided", (), (), (), 0, 0)
+    nothing = Report("rnn", "", "undecided", (), (), (), 0, 0, 0)
     monkeypatch.setattr("verify.runner.run", lambda *_, **__: nothing)
     assert main(["run", "rnn", "right.py"]) == 3
 

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from wrong_kernels import LSTM, RIGHT, WRONG, Wrapped, fail, forward, grads, having
+from wrong_kernels import LSTM, RIGHT, Wrapped, fail, forward, grads, having
+from wrong_table import WRONG
 
 from derive.gradients import gradients
 from derive.language import parse

@@ -37,6 +37,7 @@ def report(*findings, verdict="wrong", **changes):
         "judged": (("values", 9), ("gradients", 8)),
         "not_judged": (("state path", "no state reaches itself"),),
         "examples": 9,
+        "asked": 60,
         "seed": 4,
     }
     return Report(verdict=verdict, findings=findings, **(given | changes))
@@ -48,7 +49,7 @@ def test_the_text_says_what_fails_where_by_how_much_and_on_what():
         "2 properties on 9 examples, seed 4; 1 failed\n"
         "\n"
         "gradients: U[0, 0] differs from the derived gradient\n"
-        "  got 0.5, expected 0.25, rounding explains 1.5e-17\n"
+        "  got 0.5, expected 0.25, may differ by 1.5e-17\n"
         "  also: W, b\n"
         "  must hold because the gradient is the derived one\n"
         f"  smallest example: {TINY.label}\n"
@@ -64,7 +65,7 @@ def test_the_text_says_what_fails_where_by_how_much_and_on_what():
         "not judged:\n"
         "  state path: no state reaches itself\n"
         "\n"
-        "again: verify run rnn mine.py:Layer --examples 9 --seed 4\n"
+        "again: verify run rnn mine.py:Layer --examples 60 --seed 4\n"
     )
 
 
@@ -86,6 +87,12 @@ def test_a_large_example_is_named_but_not_printed():
     text = to_text(report(finding(LARGE)))
     assert LARGE.label in text
     assert "params[" not in text
+
+
+def test_an_example_is_printed_once():
+    text = to_text(report(finding(), finding(property="differences")))
+    assert text.count("params['W'] = ") == 1
+    assert text.count("smallest example: as for gradients\n") == 1
 
 
 def test_a_finding_about_no_entry_shows_none():

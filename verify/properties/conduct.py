@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from verify.kernels import Array, Example
+from verify.properties.changing import copied, mapped
 from verify.properties.comparing import compare
-from verify.properties.trial import Failure, Skip, Trial, copied
+from verify.properties.trial import Failure, Skip, Trial
 
 __all__ = [
     "dtype_gradients",
@@ -54,10 +55,13 @@ def shapes_gradients(trial: Trial) -> Failure | None:
     return broken.failure if broken and not broken.raised and not trial.broken else None
 
 
+def _moved(array: Array) -> Array:
+    return np.asarray(0.5 - array, array.dtype)
+
+
 def twice(trial: Trial) -> Failure | None:
     """Another run, with other inputs in between, gives the same."""
-    other = {n: 0.5 - a for n, a in trial.example.inputs.items()}
-    trial.forward(replace(trial.example, inputs=other))
+    trial.forward(mapped(trial.example, inputs=_moved))
     again = trial.forward(trial.example)
     bounds = trial.reference().value_bounds
     return compare(again.values, trial.base.values, bounds, "differs in a second run", 2)
@@ -75,8 +79,7 @@ def twice_backward(trial: Trial) -> Failure | None:
 def tapes(trial: Trial) -> Failure | None:
     """A forward run in between does not change what a tape holds."""
     result = trial.forward(trial.example)
-    other = {n: 0.5 - a for n, a in trial.example.inputs.items()}
-    trial.forward(replace(trial.example, inputs=other))
+    trial.forward(mapped(trial.example, inputs=_moved))
     got = trial.backward(trial.example, result.tape)
     bounds = trial.reference().grad_bounds
     message = "changes when another forward run comes before backward"
@@ -161,16 +164,7 @@ def _spread(example: Example) -> Example:
         view[...] = a
         return view
 
-    each = lambda arrays: None if arrays is None else {n: spread(a) for n, a in arrays.items()}
-    return replace(
-        example,
-        params=each(example.params),
-        inputs=each(example.inputs),
-        state_0=each(example.state_0),
-        lengths=None if example.lengths is None else spread(np.asarray(example.lengths)),
-        dy=None if example.dy is None else spread(example.dy),
-        dstate_T=each(example.dstate_T),
-    )
+    return mapped(example, params=spread, inputs=spread, states=spread, lengths=spread, dy=spread)
 
 
 def strided(trial: Trial) -> Failure | None:
@@ -188,23 +182,16 @@ def strided_gradients(trial: Trial) -> Failure | None:
 
 
 def _no_steps(example: Example) -> Example:
-    return replace(
-        example,
-        inputs={n: a[:0] for n, a in example.inputs.items()},
-        lengths=None if example.lengths is None else np.zeros_like(example.lengths),
-        dy=None if example.dy is None else example.dy[:0],
-    )
+    return mapped(example, inputs=lambda a: a[:0], lengths=np.zeros_like, dy=lambda a: a[:0])
 
 
 def _no_batch(example: Example) -> Example:
-    none = lambda arrays: None if arrays is None else {n: a[:0] for n, a in arrays.items()}
-    return replace(
+    return mapped(
         example,
-        inputs={n: a[:, :0] for n, a in example.inputs.items()},
-        state_0=none(example.state_0),
-        lengths=None if example.lengths is None else np.asarray(example.lengths)[:0],
-        dy=None if example.dy is None else example.dy[:, :0],
-        dstate_T=none(example.dstate_T),
+        inputs=lambda a: a[:, :0],
+        states=lambda a: a[:0],
+        lengths=lambda a: a[:0],
+        dy=lambda a: a[:, :0],
     )
 
 
@@ -241,7 +228,7 @@ def state_read(trial: Trial) -> Failure | Skip | None:
     example = trial.example
     if example.state_0 is None:
         return Skip("no example had initial states")
-    moved = replace(example, state_0={n: 0.5 - a for n, a in example.state_0.items()})
+    moved = replace(example, state_0={n: _moved(a) for n, a in example.state_0.items()})
     here, there = trial.reference(), trial.reference(moved)
     got = trial.forward(moved).values
     for name, value in got.items():

@@ -6,8 +6,9 @@ from dataclasses import replace
 import numpy as np
 
 from verify.kernels import Array, Example
+from verify.properties.changing import mapped, row_alone
 from verify.properties.comparing import compare, zero_exactly
-from verify.properties.relations import joined, row_alone
+from verify.properties.relations import joined
 from verify.properties.trial import Failure, Result, Skip, Trial
 
 __all__ = ["garbage", "garbage_gradients", "nan", "nan_gradients", "rows", "rows_gradients"]
@@ -16,12 +17,11 @@ __all__ = ["garbage", "garbage_gradients", "nan", "nan_gradients", "rows", "rows
 def _filled(example: Example, fill: Callable[[Array], Array]) -> Example:
     """Inputs and output cotangents beyond each row's end replaced."""
     beyond = _beyond(example)
-    put = lambda a: np.where(beyond[..., None], fill(a), a).astype(a.dtype)
-    return replace(
-        example,
-        inputs={n: put(a) for n, a in example.inputs.items()},
-        dy=None if example.dy is None else put(example.dy),
-    )
+
+    def put(a: Array) -> Array:
+        return np.where(beyond[..., None], fill(a), a).astype(a.dtype)
+
+    return mapped(example, inputs=put, dy=put)
 
 
 def _beyond(example: Example) -> Array:

@@ -92,6 +92,10 @@ def silenced(example: Example, paths: Paths) -> Example:
     return replace(example, params=params, dy=None)
 
 
+def _column(array: Array) -> Array:
+    return np.asarray(array, np.longdouble)[..., None]
+
+
 def path_product(example: Example, paths: Paths) -> dict[str, Array]:
     """Gradients of initial states of a silenced example: cotangents times the path's factors.
 
@@ -100,16 +104,15 @@ def path_product(example: Example, paths: Paths) -> dict[str, Array]:
     """
     cell, sizes = example.cell, sizes_of(example)
     field = Numbers(np.longdouble)
-    column = lambda a: np.asarray(a, np.longdouble)[..., None]
-    params = {n: column(a) if a.ndim == 1 else a for n, a in example.params.items()}
+    params = {n: _column(a) if a.ndim == 1 else a for n, a in example.params.items()}
     dstate_T: Arrays = example.dstate_T or {}
-    carried = {s.name: column(dstate_T[s.name]) for s in cell.states}
+    carried = {s.name: _column(dstate_T[s.name]) for s in cell.states}
     state_0 = example.state_0 or {n: np.zeros_like(a) for n, a in dstate_T.items()}
-    states, steps = {n: column(a) for n, a in state_0.items()}, []
+    states, steps = {n: _column(a) for n, a in state_0.items()}, []
     ends = np.full(example.batch, example.steps) if example.lengths is None else example.lengths
     for t in range(example.steps):
         lives = (t < np.asarray(ends))[:, None, None]
-        now = {n: np.where(lives, column(a[t]), 0.0) for n, a in example.inputs.items()}
+        now = {n: np.where(lives, _column(a[t]), 0.0) for n, a in example.inputs.items()}
         known = run_step(paths.forward, {**params, **now, **lagged(states)}, sizes, field)
         steps.append((lives, known))
         states = {n: np.where(lives, known[n], old) for n, old in states.items()}

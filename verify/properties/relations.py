@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from verify.kernels import Array, Example
+from verify.properties.changing import row_alone
 from verify.properties.comparing import compare, zero_exactly
 from verify.properties.symmetry import permutation
 from verify.properties.trial import Failure, Result, Skip, Trial
@@ -19,7 +20,6 @@ __all__ = [
     "chaining",
     "chaining_gradients",
     "joined",
-    "row_alone",
     "units",
     "units_gradients",
 ]
@@ -125,22 +125,6 @@ def causality_gradients(trial: Trial) -> Failure | Skip | None:
     got = {n: grads[n][cut:] for n in example.inputs if n in grads}
     bounds = {n: a[cut:] for n, a in trial.reference().grad_bounds.items() if n in got}
     return zero_exactly(got, bounds, f"is not zero though no output after step {cut} is used")
-
-
-def row_alone(example: Example, row: int, *, steps: int | None = None) -> Example:
-    """One row of the batch; with `steps`, that many steps of it and no lengths."""
-    stop = example.steps if steps is None else steps
-    one = slice(row, row + 1)
-    of = lambda arrays: None if arrays is None else {n: a[one] for n, a in arrays.items()}
-    ends = None if example.lengths is None or steps is not None else example.lengths[one]
-    return replace(
-        example,
-        inputs={n: a[:stop, one] for n, a in example.inputs.items()},
-        state_0=of(example.state_0),
-        lengths=ends,
-        dy=None if example.dy is None else example.dy[:stop, one],
-        dstate_T=of(example.dstate_T),
-    )
 
 
 def batch(trial: Trial) -> Failure | Skip | None:

@@ -1,45 +1,9 @@
 """The properties, one row each, with the reason why each must hold."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
-
 from verify.properties import conduct, oracles, padding, relations, upstream
-from verify.properties.trial import BrokenError, Failure, Skip, Trial
+from verify.properties.property import Property
 
-__all__ = ["PROPERTIES", "Check", "Property"]
-
-Check = Callable[[Trial], Failure | Skip | None]
-
-
-@dataclass(frozen=True)
-class Property:
-    """Something that must hold of an implementation on every example.
-
-    Attributes:
-        reason: why it must hold.
-        needs: whether the check calls `backward`.
-        every: judged on every so many examples only, where a check is expensive.
-        first: whether it judges that there is a result at all.
-    """
-
-    name: str
-    reason: str
-    needs: Literal["forward", "backward"]
-    check: Check
-    every: int = 1
-    first: bool = False
-
-    def judge(self, trial: Trial) -> Failure | Skip | None:
-        """The check, where a call that breaks is a failure as well."""
-        broken = trial.broken if self.needs == "forward" else trial.broken_backward
-        if broken is not None and not self.first:
-            return Skip("no example ran")
-        try:
-            return self.check(trial)
-        except BrokenError as error:
-            return error.failure
-
+__all__ = ["PROPERTIES"]
 
 # The first four judge whether there is anything that the others can judge.
 PROPERTIES: tuple[Property, ...] = (

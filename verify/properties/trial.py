@@ -17,9 +17,10 @@ from derive.cell import Cell
 from derive.errors import one_line
 from derive.gradients import Gradients
 from verify.kernels import Array, Example, Kernel, sizes_of
+from verify.properties.changing import copied
 from verify.references import Reference, reference
 
-__all__ = ["BrokenError", "Expected", "Failure", "Result", "Skip", "Trial", "copied", "sized"]
+__all__ = ["BrokenError", "Expected", "Failure", "Result", "Skip", "Trial"]
 
 
 @dataclass(frozen=True)
@@ -81,23 +82,6 @@ class Expected:
     grads: dict[str, Array]
     value_bounds: dict[str, Array]
     grad_bounds: dict[str, Array]
-
-
-def copied(example: Example) -> Example:
-    """The same example in arrays of its own."""
-    return replace(
-        example,
-        params=_copies(example.params),
-        inputs=_copies(example.inputs),
-        state_0=None if example.state_0 is None else _copies(example.state_0),
-        lengths=None if example.lengths is None else np.array(example.lengths),
-        dy=None if example.dy is None else np.array(example.dy),
-        dstate_T=None if example.dstate_T is None else _copies(example.dstate_T),
-    )
-
-
-def _copies(arrays: Mapping[str, Array]) -> dict[str, Array]:
-    return {name: np.array(a) for name, a in arrays.items()}
 
 
 class Trial:
@@ -197,8 +181,8 @@ class Trial:
         """Backward with the cotangents of `example`, on a tape of its forward run.
 
         Raises:
-            BrokenError: the call raised, or a gradient that is given elsewhere is missing here, or a
-                result has a wrong type or shape.
+            BrokenError: the call raised, or a result has a wrong type or shape, or a gradient that
+                is given elsewhere is missing here.
         """
         e = copied(example) if copy else example
         got = _call("backward", lambda: self.kernel.backward(e.params, tape, e.dy, e.dstate_T))
@@ -240,12 +224,6 @@ def _expected(found: Reference) -> Expected:
         value_bounds={"y": found.y_bound} | {f"{n}_T": v for n, v in found.state_T_bound.items()},
         grad_bounds=dict(found.grads_bound),
     )
-
-
-def sized(example: Example) -> bool:
-    """Whether the sizes of all states follow from the example."""
-    known = set(sizes_of(example))
-    return all(state.shape[0].free_symbols <= known for state in example.cell.states)
 
 
 def _gradient_names(cell: Cell) -> tuple[str, ...]:

@@ -19,9 +19,14 @@ def hoisted_lines(places: Places) -> Iterator[str]:
     for assignment in at_level(places, ONCE):
         yield f"{assignment.name} = {once_text(places, assignment)}"
     yield from _buffers(places)
-    yield from _start(places, [n for n in plan.nodes if plan.levels[n] == STEP])
+    known = {n for n, level in plan.levels.items() if level == ONCE}
+    known |= {x.name for x in plan.gradients.cell.inputs}
+    first = [n for n in plan.nodes if _early_names(places, n) <= known]
+    yield from _start(places, first)
     for assignment in at_level(places, SEQUENCE):
-        yield from _sequence(places, assignment)
+        yield from _sequence(places, assignment, assignment.name in first)
+    late = [n for n in plan.nodes if n not in first and plan.levels[n] == STEP]
+    yield from _start(places, late)
 
 
 def at_level(places: Places, level: int) -> list[Assignment]:
@@ -71,10 +76,18 @@ def _buffers(places: Places) -> Iterator[str]:
             yield f"{places.whole(assignment.name)} = np.empty((steps, batch, {rows}), dtype)"
 
 
-def _sequence(places: Places, assignment: Assignment) -> Iterator[str]:
+def _early_names(places: Places, node: str) -> set[str]:
+    """What the part of a node that needs no lagged state reads."""
+    total, level = places.plan.sums[node], places.plan.levels
+    rest = terms_where(total.rest, lambda e: level_of(places, e) != STEP)
+    names = {s.name for s in rest.atoms(MatrixSymbol)} if rest is not None else set()
+    return names | {p.source.name for p in total.products if level[p.source.name] != STEP}
+
+
+def _sequence(places: Places, assignment: Assignment, started: bool) -> Iterator[str]:
     plan, name, value = places.plan, assignment.name, assignment.value
     if name in plan.nodes:
-        yield from _start(places, [name])
+        yield from () if started else _start(places, [name])
     elif name in plan.in_place.values() and isinstance(value, Apply):
         place = places.whole(name)
         yield f"_{value.name}({place}, {place})"
@@ -105,7 +118,7 @@ def _start(places: Places, nodes: list[str]) -> Iterator[str]:
     for name in nodes:
         rest = terms_where(plan.sums[name].rest, lambda e: level_of(places, e) == SEQUENCE)
         if rest is not None:
-            yield f"{places.whole(name)} += {infix(rest, places.whole)}"
+            yield f"{places.of_buffer(places.gates, [name])} += {infix(rest, places.whole)}"
 
 
 def _count(products: list[Product], source: str) -> int:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import sympy as sp
 
+from derive.backends.numpy.pointwise import number_text
 from derive.language.names import EMITTED
 from derive.schedule import Schedule
 from derive.schedule.levels import ONCE, SEQUENCE
@@ -23,8 +24,7 @@ def stacked_text(matrices: Sequence[Matrix], turned: bool = False) -> str:
 
 def bracketed(text: str) -> str:
     """`text` so that an attribute or a product can follow."""
-    atom = text.isidentifier() or text.endswith("]") or text.startswith("np.concatenate(")
-    return text if atom else f"({text})"
+    return f"({text})" if text.endswith(".T") else text
 
 
 def matrix_text(matrix: Matrix, turned: bool = False) -> str:
@@ -36,9 +36,7 @@ def matrix_text(matrix: Matrix, turned: bool = False) -> str:
         text = f"{text}[{inner}]" if axis == 0 else f"{text}[:, {inner}]"
     if matrix.turned != turned:
         text += ".T"
-    if matrix.number == -1:
-        return f"-{text}"
-    return text if matrix.number == 1 else f"{float(matrix.number)!r} * {text}"
+    return text if matrix.number == 1 else f"({number_text(matrix.number)} * {text})"
 
 
 @dataclass

@@ -136,7 +136,7 @@ class Calls:
         (sign, first), rest = terms[0], terms[1:]
         left = self.value(first, out)
         if sign < 0:
-            self.lines.append(f"np.negative({left}, out={out})")
+            self.lines.append(f"np.multiply({left}, -1, out={out})")
             left = out
         for sign, term in rest:
             value = self.value(term, None if left == out else out)

@@ -1,0 +1,40 @@
+"""A property: what must hold, why, and how it is judged."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from verify.properties.trial import BrokenError, Failure, Skip, Trial
+
+__all__ = ["Check", "Property"]
+
+Check = Callable[[Trial], Failure | Skip | None]
+
+
+@dataclass(frozen=True)
+class Property:
+    """Something that must hold of an implementation on every example.
+
+    Attributes:
+        reason: why it must hold.
+        needs: whether the check calls `backward`.
+        every: judged on every so many examples only, where a check is expensive.
+        first: whether it judges that there is a result at all.
+    """
+
+    name: str
+    reason: str
+    needs: Literal["forward", "backward"]
+    check: Check
+    every: int = 1
+    first: bool = False
+
+    def judge(self, trial: Trial) -> Failure | Skip | None:
+        """The check, where a call that breaks is a failure as well."""
+        broken = trial.broken if self.needs == "forward" else trial.broken_backward
+        if broken is not None and not self.first:
+            return Skip("no example ran")
+        try:
+            return self.check(trial)
+        except BrokenError as error:
+            return error.failure
