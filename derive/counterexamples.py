@@ -46,7 +46,7 @@ def find(gradients: Gradients, identity: "Identity") -> str:
 def _trials(gradients: Gradients, identity: "Identity") -> Iterator[_Trial]:
     dims = gradients.cell.dimensions
     names = _free(gradients, identity)
-    for sizes in ({d: 1 for d in dims}, {d: 2 + k for k, d in enumerate(dims)}):
+    for sizes in (dict.fromkeys(dims, 1), {d: 2 + k for k, d in enumerate(dims)}):
         for seed in range(SEEDS):
             random = np.random.default_rng(seed)
             yield _Trial(sizes, {n.name: _drawn(random, n, sizes) for n in names})

@@ -32,7 +32,17 @@ from derive.expressions import (
 from derive.primitives import PRIMITIVES
 from derive.single_assignment import Assignment
 
-__all__ = ["Arithmetic", "Array", "Numbers", "Sizes", "compiled", "evaluate", "lagged", "run_step", "whole"]
+__all__ = [
+    "Arithmetic",
+    "Array",
+    "Numbers",
+    "Sizes",
+    "compiled",
+    "evaluate",
+    "lagged",
+    "run_step",
+    "whole",
+]
 
 Array = npt.NDArray[Any]
 Value = Any
@@ -116,7 +126,6 @@ def evaluate(
         values: arrays by symbol name, shape (..., rows, columns).
         sizes: what the symbolic dimensions are.
     """
-
     known: dict[Expr, Value] = {}
 
     def visit(node: Expr) -> Value:

@@ -225,9 +225,7 @@ def _total(gradients: Gradients) -> list[Identity]:
             partial = rf"\frac{{\partial {now}}}{{\partial {tex}}}"
             texs.append(rf"{partial}\,{writer.jacobian_tex(moved, d)}")
             step = differential(gradients, state.now, {name: tangent(name)})
-            where.append(
-                f"d{state.name}_t/d{before} = {writer.jacobian(step, tangent(name))}"
-            )
+            where.append(f"d{state.name}_t/d{before} = {writer.jacobian(step, tangent(name))}")
         found.append(
             Identity(
                 text=f"{text} = {' + '.join(texts)}, total, where {'; '.join(where)}",
@@ -452,8 +450,7 @@ THEOREMS: tuple[Theorem, ...] = (
         hypotheses="the other states of step t-1 are held fixed",
         source="Elman (1990); Pascanu, Mikolov & Bengio (2013), arXiv:1211.5063, sec. 2",
         must_fail=MustFail(
-            "input x[m]\nstate h[n]\ng = sigmoid(V @ h[t-1])\n"
-            "h = tanh(W @ x + U @ h[t-1] + p * g)"
+            "input x[m]\nstate h[n]\ng = sigmoid(V @ h[t-1])\nh = tanh(W @ x + U @ h[t-1] + p * g)"
         ),
     ),
     Theorem(

@@ -63,9 +63,7 @@ def tour(gradients: Gradients, claims: Sequence[Claim], folder: Path) -> Tour:
     facts = {
         "files": {what: str(folder / name) for what, (name, _) in files.items()},
         "check": said,
-        "claims": [
-            {"name": c.theorem, "verdict": c.verdict, "level": c.level} for c in claims
-        ],
+        "claims": [{"name": c.theorem, "verdict": c.verdict, "level": c.level} for c in claims],
     }
     return Tour("\n".join(lines) + "\n", facts, run.returncode == 0)
 

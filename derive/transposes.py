@@ -26,9 +26,7 @@ def reverse_sweep(gradients: Gradients) -> tuple[Expr, Expr]:
     given = [*(v.now for v in (*cell.inputs, *cell.parameters)), *lagged]
     names = [*(a.symbol for a in g.forward), *given]
     tangents = {name: tangent(name) for name in names}
-    left = [
-        _inner(bar(a.symbol), push(a.value, a.symbol, tangents)) for a in g.forward
-    ]
+    left = [_inner(bar(a.symbol), push(a.value, a.symbol, tangents)) for a in g.forward]
     adjoints = (*g.backward, *g.parameters, *g.inputs, *g.states)
     right = [_inner(value, tangent(a.of)) for a in adjoints for value in _inside(a)]
     return add(*left), add(*right)
@@ -53,4 +51,3 @@ def lost_term(gradients: Gradients) -> Gradients:
     *kept, last = gradients.states
     spoilt = replace(last, terms=last.terms[:-1])
     return replace(gradients, states=(*kept, spoilt))
-

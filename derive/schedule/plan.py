@@ -8,15 +8,15 @@ has several summands is a *root*; the others are a factor times a root.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import sympy as sp
 
-from derive.expressions import Apply, BlockMatrix, Expr, MatrixSymbol, Name, add, times
+from derive.expressions import Apply, BlockMatrix, Expr, MatrixSymbol, Name, times
 from derive.gradients import Gradients
 from derive.schedule.levels import ONCE, levels_of, stacks_of
 from derive.schedule.slots import arranged
-from derive.schedule.terms import Factor, Product, Sum, is_cotangent, read_sum, split_stacks
+from derive.schedule.terms import Factor, Product, Sum, is_cotangent, joined, read_sum, split_stacks
 
 __all__ = ["Schedule", "schedule"]
 
@@ -154,9 +154,7 @@ def _cotangents(gradients: Gradients) -> dict[str, Sum]:
                     Product(p.matrix.rows(piece.start, piece.stop), p.source)
                     for p in whole.products
                 )
-        found[adjoint.of.name] = Sum(
-            tuple(products), total.outers, total.factors, tuple(slices), total.rest
-        )
+        found[adjoint.of.name] = replace(total, products=tuple(products), slices=tuple(slices))
     return found
 
 
@@ -188,8 +186,7 @@ def through(total: Sum, inlined: Mapping[str, Factor], but: frozenset[str] = fro
             gathered.setdefault(inner.source, []).append(times(inner.factor, term.factor))
         else:
             gathered.setdefault(term.source, []).append(term.factor)
-    factors = tuple(Factor(add(*parts), source) for source, parts in gathered.items())
-    return Sum(total.products, total.outers, factors, total.slices, total.rest)
+    return replace(total, factors=joined(gathered))
 
 
 def _looped(

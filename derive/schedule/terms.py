@@ -2,7 +2,7 @@
 elementwise factors. Matrix products with a stack [a, b] are split into one product for each part.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import sympy as sp
@@ -36,6 +36,7 @@ __all__ = [
     "Sum",
     "is_cotangent",
     "is_one",
+    "joined",
     "read_sum",
     "split_stacks",
 ]
@@ -171,7 +172,13 @@ def _merged(factors: list[Factor]) -> tuple[Factor, ...]:
     found: dict[Name, list[Expr]] = {}
     for factor in factors:
         found.setdefault(factor.source, []).append(factor.factor)
-    return tuple(Factor(add(*parts), source) for source, parts in found.items())
+    return joined(found)
+
+
+def joined(found: Mapping[Name, Sequence[Expr]]) -> tuple[Factor, ...]:
+    """One factor for each source, sums that vanish left out."""
+    factors = (Factor(add(*parts), source) for source, parts in found.items())
+    return tuple(f for f in factors if not isinstance(f.factor, ZeroMatrix))
 
 
 def split_stacks(total: Sum, stacks: Mapping[str, BlockMatrix]) -> Sum:

@@ -71,8 +71,7 @@ def _forward(places: Places) -> list[str]:
     padding, outputs = places.make("padding"), places.make("y")
     states = {s.name: places.make(f"{s.name}_seq") for s in cell.states}
     return [
-        "sizes = {}",
-        f"{_listed(names)}, dtype = _inputs(x, sizes)",
+        f"{_listed(names)}, dtype, sizes = _inputs(x, params, state_0)",
         *_parameter_lines("forward", cell),
         'state_0 = _states("forward", "state_0", state_0, sizes, dtype)',
         *_size_lines(cell),
@@ -171,8 +170,9 @@ def _shape(variable: Variable) -> str:
 
 def _used(gradients: Gradients) -> list[str]:
     """The primitives that the cell or its slopes apply, in the order of the table."""
-    adjoints = (*gradients.backward, *gradients.parameters, *gradients.states)
-    exprs = [a.value for a in gradients.forward] + [a.value for a in adjoints]
+    g = gradients
+    adjoints = (*g.backward, *g.parameters, *g.inputs, *g.states)
+    exprs = [a.value for a in g.forward] + [a.value for a in adjoints]
     found = {node.name for expr in exprs for node in expr.atoms(Apply)}
     return [name for name in PRIMITIVES if name in found]
 

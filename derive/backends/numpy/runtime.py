@@ -39,8 +39,22 @@ def _size(dim, sizes):
     return None if None in parts else sum(parts)
 
 
+def _learned(params, x, state_0):
+    """What the named sizes are: for each the one that most arguments agree on."""
+    votes = {}
+    tables = ((x, _INPUTS, ("steps", "batch")), (params, _PARAMETERS, ()))
+    for given, table, lead in (*tables, (state_0, _STATES, ("batch",))):
+        for name, dims in table.items():
+            shape = np.shape(given.get(name)) if hasattr(given, "get") else ()
+            if len(shape) == len(lead) + len(dims):
+                for dim, size in zip((*lead, *dims), shape, strict=True):
+                    if dim.isidentifier():
+                        votes.setdefault(dim, []).append(size)
+    return {dim: max(sizes, key=sizes.count) for dim, sizes in votes.items()}
+
+
 def _array(call, label, value, dims, sizes, dtype):
-    """`value` as an array, after its dtype and shape were checked; unknown sizes become known."""
+    """`value` as an array, after its dtype and shape were checked."""
     try:
         array = np.asarray(value)
     except ValueError:
@@ -52,19 +66,14 @@ def _array(call, label, value, dims, sizes, dtype):
         raise TypeError(
             f"{_NAME}.{call}: {label} has dtype {array.dtype}, expected {dtype} like the input"
         )
-    known = dict(sizes)
-    if array.ndim == len(dims):
-        for dim, size in zip(dims, array.shape, strict=True):
-            if dim.isidentifier():
-                known.setdefault(dim, size)
-    expected = tuple(_size(dim, known) for dim in dims)
-    if array.ndim != len(dims) or expected != array.shape:
-        shown = ", ".join(f"{d} = {known[d]}" for d in dims if d in sizes)
+    expected = tuple(_size(dim, sizes) for dim in dims)
+    if array.shape != expected:
+        names = dict.fromkeys(p for d in dims for p in d.split(" + ") if p in sizes)
+        shown = ", ".join(f"{name} = {sizes[name]}" for name in names)
         raise ValueError(
             f"{_NAME}.{call}: {label} has shape {array.shape}, expected ({', '.join(dims)})"
             + (f" with {shown}" if shown else "")
         )
-    sizes.update(known)
     return array
 
 
@@ -92,19 +101,21 @@ def _parameters(call, params, sizes, dtype):
     ]
 
 
-def _inputs(x, sizes):
-    """Every input, checked; the first one fixes the dtype."""
-    if len(_INPUTS) > 1:
-        given = _named("forward", "x", x, _INPUTS)
-        for name in _INPUTS:
-            if name not in given:
-                raise ValueError(f"{_NAME}.forward: x lacks {name!r}")
+def _inputs(x, params, state_0):
+    """Every input, checked; the first one fixes the dtype, all arguments the sizes."""
+    if len(_INPUTS) == 1:
+        given, labels = dict.fromkeys(_INPUTS, x), dict.fromkeys(_INPUTS, "x")
+    else:
+        given, labels = _named("forward", "x", x, _INPUTS), {n: f"x[{n!r}]" for n in _INPUTS}
+    sizes = _learned(params, given, state_0)
     arrays, dtype = [], None
     for name, dims in _INPUTS.items():
-        label, value = ("x", x) if len(_INPUTS) == 1 else (f"x[{name!r}]", x[name])
-        array = _array("forward", label, value, ("steps", "batch", *dims), sizes, dtype)
+        if name not in given:
+            raise ValueError(f"{_NAME}.forward: x lacks {name!r}")
+        lead = ("steps", "batch", *dims)
+        array = _array("forward", labels[name], given[name], lead, sizes, dtype)
         arrays, dtype = [*arrays, array], array.dtype
-    return arrays, dtype
+    return arrays, dtype, sizes
 
 
 def _states(call, label, given, sizes, dtype):
