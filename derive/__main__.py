@@ -50,8 +50,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="derive",
         description="Recurrent cells from their equations: gradients, proofs, LaTeX, kernels.",
-        epilog="CELL is a name that `derive list` shows, or a file. Exit codes: 0 holds, 1 refuted, "
-        "2 usage or bad input, 3 not decided, 4 our own failure.",
+        epilog="CELL is a name that `derive list` shows, or a file. Exit codes: 0 holds, "
+        "1 refuted, 2 usage or bad input, 3 not decided, 4 our own failure.",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     rows = (

@@ -1,0 +1,128 @@
+"""Total derivatives of a memory: every path of one step, and why they do not multiply."""
+
+from derive.cell import Variable
+from derive.differentials import Writer, differential, earlier, is_zero, tangent
+from derive.expressions import Expr, Name, add, times
+from derive.gradients import Gradients
+from derive.theorems.memory import derivative, memories, others, path_factor
+from derive.theorems.row import Identity
+
+__all__ = ["exposed", "total", "total_is_path", "totals_multiply"]
+
+
+def _within(gradients: Gradients, state: Variable, other: Variable, own: bool) -> Expr:
+    """How another state moves in the same step when `state` moves; `own`: by its equation alone."""
+    of = {a.name: a.equation for a in gradients.forward}
+    return differential(
+        gradients,
+        other.now,
+        {state.now: tangent(state.now)},
+        through=(lambda name: of[name] == other.name) if own else (lambda name: True),
+    )
+
+
+def _arriving(gradients: Gradients, state: Variable, own: bool = False) -> dict[Name, Expr]:
+    """How all states of step t-1 move when `state` does."""
+    timeless = {p.name for p in gradients.cell.parameters}
+    moving: dict[Name, Expr] = {state.before: tangent(state.before)}
+    for other in others(gradients.cell, state):
+        moved = earlier(_within(gradients, state, other, own), timeless)
+        if not is_zero(moved):
+            moving[other.before] = moved
+    return moving
+
+
+def exposed(gradients: Gradients) -> list[Variable]:
+    """Memories that another state shows to the next step."""
+    return [s for s in memories(gradients) if len(_arriving(gradients, s)) > 1]
+
+
+def total(gradients: Gradients) -> list[Identity]:
+    """The path factor, plus what other states show of the memory, each by its own equation."""
+    writer, found = Writer(gradients), []
+    for state in exposed(gradients):
+        d = tangent(state.before)
+        shown = _arriving(gradients, state, own=True)
+        right = [times(path_factor(gradients, state), d)]
+        text, latex = derivative(writer, state)
+        where: list[str] = []
+        texts = [writer.jacobian(right[0], d)]
+        texs = [writer.jacobian_tex(right[0], d)]
+        for name, moved in shown.items():
+            if name == state.before:
+                continue
+            right.append(differential(gradients, state.now, {name: moved}))
+            before, tex = writer.name(name.name), writer.notation.name(name.name)
+            now = writer.notation.name(state.name)
+            texts.append(f"(d{state.name}_t/d{before}) {writer.jacobian(moved, d)}")
+            partial = rf"\frac{{\partial {now}}}{{\partial {tex}}}"
+            texs.append(rf"{partial}\,{writer.jacobian_tex(moved, d)}")
+            step = differential(gradients, state.now, {name: tangent(name)})
+            where.append(f"d{state.name}_t/d{before} = {writer.jacobian(step, tangent(name))}")
+        found.append(
+            Identity(
+                text=f"{text} = {' + '.join(texts)}, total, where {'; '.join(where)}",
+                latex=rf"{latex}\Big|_{{\mathrm{{total}}}} = {' + '.join(texs)}",
+                left=differential(gradients, state.now, _arriving(gradients, state)),
+                right=add(*right),
+                direction=d,
+                steps=2,
+                moved=tuple(_arriving(gradients, state).items()),
+                of=state.name,
+            )
+        )
+    return found
+
+
+def total_is_path(gradients: Gradients) -> list[Identity]:
+    """The misreading that the path factor is the total derivative."""
+    writer, found = Writer(gradients), []
+    for state in exposed(gradients):
+        d = tangent(state.before)
+        right = times(path_factor(gradients, state), d)
+        text, latex = derivative(writer, state)
+        found.append(
+            Identity(
+                text=f"{text} = {writer.jacobian(right, d)}, total",
+                latex=rf"{latex}\Big|_{{\mathrm{{total}}}} = {writer.jacobian_tex(right, d)}",
+                left=differential(gradients, state.now, _arriving(gradients, state)),
+                right=right,
+                direction=d,
+                steps=2,
+                moved=tuple(_arriving(gradients, state).items()),
+                of=state.name,
+            )
+        )
+    return found
+
+
+def totals_multiply(gradients: Gradients) -> list[Identity]:
+    """The misreading that total derivatives of one state multiply over steps."""
+    writer, cell, found = Writer(gradients), gradients.cell, []
+    timeless = {p.name for p in cell.parameters}
+    shown = exposed(gradients)
+    for state in [s for s in cell.states if s in shown or len(cell.states) == 1]:
+        arriving = _arriving(gradients, state)
+        start = {earlier(n, timeless): earlier(e, timeless) for n, e in arriving.items()}
+        moved = {
+            s.before: earlier(differential(gradients, s.now, arriving), timeless)
+            for s in cell.states
+        }
+        once = {tangent(state.before): moved[state.before]}
+        again = {n: e.xreplace(once) for n, e in arriving.items()}
+        text, latex = derivative(writer, state, "t-2")
+        one, one_tex = derivative(writer, state)
+        found.append(
+            Identity(
+                text=f"{text} = {one} times the same one step earlier, total",
+                latex=rf"{latex}\Big|_{{\mathrm{{total}}}} = {one_tex}\Big|_{{\mathrm{{total}}}}"
+                r"\text{ times the same one step earlier}",
+                left=differential(gradients, state.now, moved),
+                right=differential(gradients, state.now, again),
+                direction=earlier(tangent(state.before), timeless),
+                steps=3,
+                moved=tuple(start.items()),
+                of=state.name,
+            )
+        )
+    return found
