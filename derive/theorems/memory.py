@@ -45,7 +45,7 @@ def memories(gradients: Gradients) -> list[Variable]:
 
 
 def path_factor(gradients: Gradients, state: Variable) -> Expr:
-    """k in s_t = k * s_{t-1} + ..."""
+    """The k in s_t = k * s_{t-1} + ..."""
     return additive(gradients, state, ones(state.before))
 
 

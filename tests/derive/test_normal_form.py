@@ -3,7 +3,10 @@
 import numpy as np
 import pytest
 import sympy as sp
+from cells_strategy import cells
+from hypothesis import given, settings
 
+from derive.cell import Cell
 from derive.evaluate import Numbers, evaluate
 from derive.expressions import (
     Expr,
@@ -25,6 +28,8 @@ from derive.expressions import (
     zero,
 )
 from derive.normal_form import TooLargeError, equal, normal_form
+from derive.rules import pull, push
+from derive.single_assignment import single_assignment
 
 n, m = sp.symbols("n m", integer=True, positive=True)
 A, B, U = symbol("A", (n, m)), symbol("B", (m, n)), symbol("U", (n, n))
@@ -201,3 +206,27 @@ def test_too_large_a_form_is_refused_and_not_computed(expr: Expr) -> None:
 
 def test_a_form_below_the_limit_is_computed() -> None:
     assert normal_form(power(add(a, b), 5))[(("a", ("i",)),) * 2 + (("b", ("i",)),) * 3] == 10
+
+
+def inner(one: Expr, other: Expr) -> Expr:
+    """The sum of all products of entries."""
+    rows, columns = one.shape
+    if columns == 1:
+        return matmul(transpose(one), other)
+    return matmul(OneMatrix(1, rows), matmul(times(one, other), OneMatrix(columns, 1)))
+
+
+@settings(deadline=None)
+@given(cells(depth=3))
+def test_the_adjoint_identity_is_decided_for_every_step_of_a_drawn_cell(cell: Cell) -> None:
+    """<bar y, dy> = sum of <bar leaf, d leaf>, for all sizes and all values."""
+    for assignment in single_assignment(cell):
+        output, value = assignment.symbol, assignment.value
+        cotangent = MatrixSymbol("bar", *value.shape)
+        leaves = value.atoms(MatrixSymbol)
+        tangents = {leaf: MatrixSymbol(f"d({leaf.name})", *leaf.shape) for leaf in leaves}
+        forward = inner(cotangent, push(value, output, tangents))
+        backward = [
+            inner(found.value, tangents[found.leaf]) for found in pull(value, output, cotangent)
+        ]
+        assert equal(forward, add(zero((sp.S.One, sp.S.One)), *backward))

@@ -6,7 +6,7 @@ from typing import Any
 import mpmath
 import pytest
 import sympy as sp
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from polynomials import Generators, Polynomial
 from unrolled import Unrolled, Value, leaves, loss
@@ -95,6 +95,7 @@ def expression(tree: Any) -> sp.Expr:
     return kind(expression(left), right if kind is sp.Pow else expression(right))
 
 
+@settings(deadline=None)
 @given(TREES, TREES)
 def test_its_polynomials_are_equal_where_sympys_are(left: Any, right: Any) -> None:
     generators = Generators()

@@ -60,12 +60,14 @@ def is_elementwise(expr: Expr) -> bool:
     return is_name(rest) or isinstance(rest, OneMatrix)
 
 
+@settings(deadline=None)
 @given(cells(depth=3))
 def test_each_right_side_is_one_operation_on_names(cell: Cell) -> None:
     for assignment in single_assignment(cell):
         assert is_one_operation(assignment.value), assignment
 
 
+@settings(deadline=None)
 @given(cells(depth=3))
 def test_each_name_is_assigned_once_and_before_it_is_read(cell: Cell) -> None:
     known = {v.name for v in (*cell.inputs, *cell.parameters)}
@@ -97,6 +99,7 @@ def test_every_equation_keeps_its_value(cell: Cell) -> None:
         assert (direct[equation.name] == singly[equation.name]).all()
 
 
+@settings(deadline=None)
 @given(cells(depth=3))
 def test_no_two_assignments_that_were_introduced_have_the_same_value(cell: Cell) -> None:
     written = {e.name for e in cell.equations}
