@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from derive.cell import lag
-from derive.differentials import Writer
 from derive.errors import RuleError
 from derive.evaluate import Array, Numbers, Sizes, evaluate, run_step, whole
 from derive.expressions import Expr, MatrixSymbol, Name
 from derive.gradients import Gradients
+from derive.jacobians import Writer
 
 if TYPE_CHECKING:
     from derive.theorems import Identity
@@ -37,9 +37,10 @@ def find(gradients: Gradients, identity: "Identity") -> str:
     Raises:
         RuleError: the left side is not the derivative it stands for: a fault of this toolkit.
     """
-    for trial in _trials(gradients, identity):
-        if _differs(gradients, identity, trial):
-            return _shown(gradients, identity, _simplest(gradients, identity, trial))
+    with np.errstate(all="ignore"):  # where a value is not finite, nothing is compared
+        for trial in _trials(gradients, identity):
+            if _differs(gradients, identity, trial):
+                return _shown(gradients, identity, _simplest(gradients, identity, trial))
     return ""
 
 
@@ -104,7 +105,8 @@ def _sides(
 def _differs(gradients: Gradients, identity: "Identity", trial: _Trial) -> bool:
     left, right, _ = _sides(gradients, identity, trial)
     scale = max(np.abs(left).max(), np.abs(right).max())
-    return bool(np.abs(left - right).max() > max(DIFFERENT * scale, 1e-3 * DIFFERENT))
+    apart = np.abs(left - right).max()
+    return bool(np.isfinite(scale) and apart > max(DIFFERENT * scale, 1e-3 * DIFFERENT))
 
 
 def _simplest(gradients: Gradients, identity: "Identity", trial: _Trial) -> _Trial:
@@ -131,7 +133,8 @@ def _shown(gradients: Gradients, identity: "Identity", trial: _Trial) -> str:
         for n, a in trial.values.items()
         if a.any() and not (n == unit and (a == 1).all())
     ]
-    text = f"{sizes}; {', '.join([*values, 'all else 0'])}: "
+    given = ", ".join([*values, "all else 0"])
+    text = f"{sizes}; {given}: " if sizes else f"{given}: "
     text += f"left {_number(left)}, right {_number(right)}"
     if identity.moved:
         true = _by_complex_step(gradients, identity, trial, known)

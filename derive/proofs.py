@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 
+import sympy as sp
+
 from derive.claim import DECIDED, PROVED, REFUTED, UNDECIDED, VOID, Claim
 from derive.counterexamples import find
-from derive.differentials import Operator, Writer, operators
-from derive.expressions import Expr
+from derive.expressions import Expr, scale
 from derive.gradients import Gradients
+from derive.jacobians import Operator, Writer, operators
 from derive.normal_form import Form, TooLargeError, equal, normal_form
 from derive.theorems import THEOREMS, Identity, Theorem
 
@@ -86,13 +88,25 @@ def _settled(theorem: Theorem, gradients: Gradients, identity: Identity) -> Clai
 def _remainder(identity: Identity, direction: Expr) -> Iterator[Operator]:
     """Paths of the left side that the right side lacks, then those it has too many, negated."""
     left, right = _forms(identity.left, direction), _forms(identity.right, direction)
-    for operator, form in left:
-        if form in [f for _, f in right]:
-            right.pop([f for _, f in right].index(form))
-        else:
-            yield operator
-    for operator, _ in right:
-        yield Operator(-operator.number, operator.links, -operator.value)
+    kept = []
+    for operator, form in right:
+        found = _covering(form, [f for _, f in left])
+        left = [term for k, term in enumerate(left) if k not in found]
+        if not found:
+            kept.append(operator)
+    yield from (operator for operator, _ in left)
+    for operator in kept:
+        yield Operator(-operator.number, operator.links, scale(sp.S.NegativeOne, operator.value))
+
+
+def _covering(form: Form, forms: Sequence[Form]) -> frozenset[int]:
+    """Which of `forms` add up to `form`: diag(f + 1) is diag(f) and I; none if they fall short."""
+    rest, found = dict(form), set()
+    for place, other in enumerate(forms):
+        if other and all(rest.get(key) == number for key, number in other.items()):
+            rest = {key: number for key, number in rest.items() if key not in other}
+            found.add(place)
+    return frozenset() if rest else frozenset(found)
 
 
 def _forms(expr: Expr, direction: Expr) -> list[tuple[Operator, Form]]:

@@ -3,17 +3,17 @@
 With every tangent dv and every cotangent bar(v) independent,
     sum over assignments v = e of <bar(v), de>  =  sum over names u of <bar(u) - upstream, du>
 holds if and only if each assignment's contributions are the transposes of its partial derivatives,
-none is missing and none counted twice. Both sides are numbers: matrices of one entry.
+none is missing and none counted twice. Upstream is dy at the output and the carry at each state.
+Both sides are numbers: matrices of one entry.
 """
 
-from collections.abc import Iterable
 from dataclasses import replace
 
 import sympy as sp
 
 from derive.differentials import tangent
-from derive.expressions import Expr, add, constant, matmul, times, transpose
-from derive.gradients import Adjoint, Gradients, bar
+from derive.expressions import Expr, add, constant, matmul, scale, times, transpose
+from derive.gradients import Gradients, bar, carry, upstream
 from derive.rules import push
 
 __all__ = ["lost_term", "reverse_sweep"]
@@ -28,13 +28,10 @@ def reverse_sweep(gradients: Gradients) -> tuple[Expr, Expr]:
     tangents = {name: tangent(name) for name in names}
     left = [_inner(bar(a.symbol), push(a.value, a.symbol, tangents)) for a in g.forward]
     adjoints = (*g.backward, *g.parameters, *g.inputs, *g.states)
-    right = [_inner(value, tangent(a.of)) for a in adjoints for value in _inside(a)]
-    return add(*left), add(*right)
-
-
-def _inside(adjoint: Adjoint) -> Iterable[Expr]:
-    """The terms that come from within the step."""
-    return [t.value for t in adjoint.terms if t.through not in ("dy", "carry")]
+    right = [_inner(t.value, tangent(a.of)) for a in adjoints for t in a.terms]
+    outside = [_inner(upstream(cell), tangent(cell.output.now))]
+    outside += [_inner(carry(s), tangent(s.now)) for s in cell.states]
+    return add(*left), add(*right, *(scale(sp.S.NegativeOne, term) for term in outside))
 
 
 def _inner(a: Expr, b: Expr) -> Expr:

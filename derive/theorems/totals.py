@@ -1,9 +1,10 @@
 """Total derivatives of a memory: every path of one step, and why they do not multiply."""
 
 from derive.cell import Variable
-from derive.differentials import Writer, differential, earlier, is_zero, tangent
+from derive.differentials import differential, earlier, is_zero, tangent
 from derive.expressions import Expr, Name, add, times
 from derive.gradients import Gradients
+from derive.jacobians import Writer
 from derive.theorems.memory import derivative, memories, others, path_factor
 from derive.theorems.row import Identity
 
@@ -12,12 +13,12 @@ __all__ = ["exposed", "total", "total_is_path", "totals_multiply"]
 
 def _within(gradients: Gradients, state: Variable, other: Variable, own: bool) -> Expr:
     """How another state moves in the same step when `state` moves; `own`: by its equation alone."""
-    of = {a.name: a.equation for a in gradients.forward}
+    others_equations = {e.name for e in gradients.cell.equations} - {other.name}
     return differential(
         gradients,
         other.now,
         {state.now: tangent(state.now)},
-        through=(lambda name: of[name] == other.name) if own else (lambda name: True),
+        through=lambda name: not own or name not in others_equations,
     )
 
 
@@ -54,14 +55,15 @@ def total(gradients: Gradients) -> list[Identity]:
             right.append(differential(gradients, state.now, {name: moved}))
             before, tex = writer.name(name.name), writer.notation.name(name.name)
             now = writer.notation.name(state.name)
-            texts.append(f"(d{state.name}_t/d{before}) {writer.jacobian(moved, d)}")
+            texts.append(f"(d{state.name}_t/d{before}) {_factor(writer.jacobian(moved, d))}")
             partial = rf"\frac{{\partial {now}}}{{\partial {tex}}}"
-            texs.append(rf"{partial}\,{writer.jacobian_tex(moved, d)}")
+            texs.append(rf"{partial}\,{_factor(writer.jacobian_tex(moved, d))}")
             step = differential(gradients, state.now, {name: tangent(name)})
             where.append(f"d{state.name}_t/d{before} = {writer.jacobian(step, tangent(name))}")
         found.append(
             Identity(
-                text=f"{text} = {' + '.join(texts)}, total, where {'; '.join(where)}",
+                text=f"{text} = {' + '.join(texts)}, total{', where ' * bool(where)}"
+                + "; ".join(where),
                 latex=rf"{latex}\Big|_{{\mathrm{{total}}}} = {' + '.join(texs)}",
                 left=differential(gradients, state.now, _arriving(gradients, state)),
                 right=add(*right),
@@ -72,6 +74,16 @@ def total(gradients: Gradients) -> list[Identity]:
             )
         )
     return found
+
+
+def _factor(jacobian: str) -> str:
+    """A Jacobian beside another: a sum, or a negative one, is bracketed."""
+    outer, depth = "", 0
+    for character in jacobian:
+        depth -= character in ")]}"
+        outer += character if depth == 0 else ""
+        depth += character in "([{"
+    return f"({jacobian})" if outer.startswith("-") or {" + ", " - "} & set(_windows(outer)) else jacobian
 
 
 def total_is_path(gradients: Gradients) -> list[Identity]:

@@ -81,10 +81,10 @@ def test_a_drawn_cell_has_the_gradients_of_its_unrolled_loss(cell: Cell) -> None
 
 
 @pytest.mark.slow
-@settings(max_examples=500, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(cells(depth=3))
 def test_a_deeper_drawn_cell_has_the_gradients_of_its_unrolled_loss(cell: Cell) -> None:
-    assert unrolled(cell, 2, 3, 2).differing(gradients(cell)) == []
+    assert unrolled(cell, 2, 1, 2).differing(gradients(cell)) == []
 
 
 CASES = {

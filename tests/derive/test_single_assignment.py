@@ -1,11 +1,14 @@
 """Cells in single-assignment form: what each right side may be, and that nothing changes."""
 
+from collections.abc import Sequence
+
+import numpy as np
 from cells_strategy import cells
-from entries import entries, grid
+from entries import Entries, entries, grid
 from hypothesis import given, settings
 from polynomials import Generators, Polynomial
 
-from derive.cell import Cell, lag
+from derive.cell import Cell, Equation, lag
 from derive.expressions import (
     Apply,
     BlockMatrix,
@@ -21,7 +24,7 @@ from derive.expressions import (
 )
 from derive.language import parse
 from derive.language.names import EMITTED
-from derive.single_assignment import single_assignment
+from derive.single_assignment import Assignment, single_assignment
 from derive.zoo import load
 
 
@@ -88,13 +91,17 @@ def test_every_equation_keeps_its_value(cell: Cell) -> None:
     number = lambda value: Polynomial({0: value}, 0)
     variables = [v.now for v in (*cell.inputs, *cell.parameters)] + [s.before for s in cell.states]
     leaves = {v.name: grid(v.name, v.shape, sizes, generators.leaf) for v in variables}
-    direct, singly = dict(leaves), dict(leaves)
-    for equation in cell.equations:
-        value = entries(equation.value, direct, sizes, number, generators.applied)
-        direct[equation.name] = value
-    for assignment in single_assignment(cell):
-        value = entries(assignment.value, singly, sizes, number, generators.applied)
-        singly[assignment.name] = value
+    short = np.vectorize(generators.named, otypes=[object])  # the same name for equal values
+    written = {e.name for e in cell.equations}
+
+    def run(steps: Sequence[Equation | Assignment]) -> dict[str, Entries]:
+        known = dict(leaves)
+        for step in steps:
+            value = entries(step.value, known, sizes, number, generators.applied)
+            known[step.name] = short(value) if step.name in written else value
+        return known
+
+    direct, singly = run(cell.equations), run(single_assignment(cell))
     for equation in cell.equations:
         assert (direct[equation.name] == singly[equation.name]).all()
 

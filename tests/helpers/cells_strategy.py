@@ -60,7 +60,7 @@ class _Scope:
             case "quotient":
                 return f"({inner()} / {self.chosen(list(_NUMBERS))})"
             case "power":
-                return f"({inner()}) ** {self.chosen(['2', '3'])}"
+                return f"({self.vector(size, 0)}) ** {self.chosen(['2', '3'])}"
             case "complement":
                 return f"({self.chosen(['1', *_NUMBERS])} - {inner()})"
             case _:

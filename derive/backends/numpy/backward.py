@@ -1,21 +1,22 @@
 """The body of `backward`: factors for many steps at once, the loop over t, then the ends."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import sympy as sp
 
 from derive.backends.numpy.ends import after_lines, cotangent_whole, stored_roots
+from derive.backends.numpy.factors import Factors
 from derive.backends.numpy.forward import Workspace
-from derive.backends.numpy.hoisted import at_level, level_of, once_text
+from derive.backends.numpy.hoisted import at_level, once_text
 from derive.backends.numpy.places import Places, Scope, stacked_text
-from derive.backends.numpy.pointwise import Calls, infix, number_text
-from derive.expressions import Expr, MatrixSymbol, OneMatrix, coefficient
 from derive.schedule.levels import ONCE
 from derive.schedule.plan import target
 from derive.schedule.slots import runs
-from derive.schedule.terms import Matrix, Sum, is_one
+from derive.schedule.terms import Factor, Matrix, Sum, is_one
 
 __all__ = ["backward_lines", "tape_names"]
+
+Call = Callable[[str], str]
 
 
 def tape_names(places: Places) -> list[str]:
@@ -31,14 +32,14 @@ def backward_lines(places: Places) -> list[str]:
     """Statements of `backward` between its checks and its return."""
     loop = _Loop(places)
     body = loop.body()
-    header = ["for hi in range(steps, 0, -chunk):", "    lo = max(0, hi - chunk)"]
-    inner = [*loop.chunk_lines(), *loop.scope.header(), *(f"    {line}" for line in body)]
-    once = [f"{a.name} = {once_text(places, a)}" for a in at_level(places, ONCE)]
+    chunk = loop.factors.lines()
+    inner = [*chunk, *loop.scope.header(), *(f"    {line}" for line in body)]
     return [
-        *once,
+        *(f"{a.name} = {once_text(places, a)}" for a in at_level(places, ONCE)),
         *loop.buffers(),
         *loop.work.lines,
-        *header,
+        "for hi in range(steps, 0, -chunk):",
+        "    lo = max(0, hi - chunk)",
         *(f"    {line}" for line in inner),
         *after_lines(places),
     ]
@@ -49,9 +50,7 @@ class _Loop:
         self.places, self.plan = places, places.plan
         self.work = Workspace(places)
         self.scope = Scope(self.direct, self.view)
-        self.slabs: dict[Expr, str] = {}
-        self.chunk_scope: dict[str, str] = {}
-        self.chunk_work: dict[str, sp.Expr] = {}
+        self.factors = Factors(places, self.scope)
         self.stored = stored_roots(places)
 
     # What names are called.
@@ -62,27 +61,26 @@ class _Loop:
     def view(self, name: str) -> tuple[str, str]:
         return self.places.view_name(name), f"{self.places.whole(name, 'lo', 'hi')}[::-1]"
 
+    def carry(self, state: str) -> str:
+        return self.places.make(f"carry_{state}")
+
     def source(self, name: str) -> str:
         """A cotangent inside of the loop."""
-        places = self.places
         if name == "dy":
-            self.scope.bound[places.make("dy_t")] = "dy[lo:hi][::-1]"
-            return places.make("dy_t")
-        if name.startswith("carry("):
-            return places.make(f"carry_{name[6:-1]}")
-        return self.place(target(name))
+            self.scope.bound[self.places.make("dy_t")] = "dy[lo:hi][::-1]"
+            return self.places.make("dy_t")
+        return self.carry(name[6:-1]) if name.startswith("carry(") else self.place(target(name))
 
     def place(self, root: str) -> str:
         """Where the loop leaves the cotangent `root`."""
         places = self.places
         if root in self.plan.nodes:
             return self.deltas([root])
-        if root in self.stored:
-            name = places.make(f"d_{root}")
-            whole = cotangent_whole(places, f"bar({root})")
-            self.scope.bound[name] = f"{whole}[lo:hi][::-1]"
-            return name
-        return self.work.named(places.make(f"d_{root}"), self.plan.rows(root))
+        name = places.make(f"d_{root}")
+        if root not in self.stored:
+            return self.work.named(name, self.plan.rows(root))
+        self.scope.bound[name] = f"{cotangent_whole(places, f'bar({root})')}[lo:hi][::-1]"
+        return name
 
     def deltas(self, nodes: list[str]) -> str:
         """The view of neighbouring columns of the deltas."""
@@ -90,118 +88,6 @@ class _Loop:
         name = places.buffer_view(places.deltas, nodes)
         self.scope.bound[name] = f"{places.of_buffer(places.deltas, nodes, 'lo:hi')}[::-1]"
         return name
-
-    # The loop.
-
-    def body(self) -> list[str]:
-        places, states = self.places, self.plan.gradients.cell.states
-        self.scope.bound["rows"] = f"{places.make('padding')}[lo:hi][::-1]"
-        lines = ["if rows is not None:"]
-        for state in states:
-            carry, held = places.make(f"carry_{state.name}"), places.make(f"held_{state.name}")
-            lines.append(f"    {held} = np.where(rows, {carry}, 0)")
-            lines.append(f"    np.copyto({carry}, 0, where=rows)")
-        for name, total in self.plan.roots.items():
-            if name in self.plan.looped:
-                lines += self.sum(total, self.place(name))
-                lines += self.multiplied(name)
-        for state in states:
-            lines += self.sum(
-                self.plan.roots[state.before.name], places.make(f"carry_{state.name}")
-            )
-        lines.append("if rows is not None:")
-        for state in states:
-            carry, held = places.make(f"carry_{state.name}"), places.make(f"held_{state.name}")
-            lines.append(f"    np.add({carry}, {held}, out={carry})")
-        return lines
-
-    def sum(self, total: Sum, out: str) -> list[str]:
-        """Statements that leave a cotangent in `out`."""
-        lines: list[str] = []
-        plain: list[str] = []
-        done = False
-        rows = self.rows_of(total)
-        for text in self.composite(total, plain):
-            place = out if not done else self.work.buffer(rows, 0)
-            lines.append(text.format(out=place))
-            if done:
-                lines.append(f"np.add({out}, {place}, out={out})")
-            done = True
-        for first in plain if done else []:
-            lines.append(f"np.add({out}, {first}, out={out})")
-        if not done and len(plain) > 1:
-            lines.append(f"np.add({plain[0]}, {plain[1]}, out={out})")
-            lines += [f"np.add({out}, {text}, out={out})" for text in plain[2:]]
-        elif not done:
-            lines.append(f"np.copyto({out}, {plain[0] if plain else '0'})")
-        return lines
-
-    def rows_of(self, total: Sum) -> sp.Expr:
-        for factor in total.factors:
-            return factor.source.shape[0]
-        for piece in total.slices:
-            return piece.stop - piece.start
-        for product in total.products:
-            return _rows(product.matrix)
-        return sp.S.One
-
-    def composite(self, total: Sum, plain: list[str]) -> Iterator[str]:
-        """Calls with `{out}` in them; sources that need no call go to `plain`."""
-        for nodes, matrices in self.places.groups(total):
-            yield f"np.matmul({self.deltas(list(nodes))}, {self.weights(matrices)}, out={{out}})"
-        for factor in total.factors:
-            source = self.source(factor.source.name)
-            if is_one(factor.factor):
-                plain.append(source)
-            else:
-                yield f"np.multiply({source}, {self.factor(factor.factor)}, out={{out}})"
-        for piece in total.slices:
-            plain.append(f"{self.source(piece.source.name)}[:, {piece.start}:{piece.stop}]")
-
-    def weights(self, matrices: list[Matrix]) -> str:
-        """Stacked weights, made once before the loop."""
-        text = stacked_text(matrices, turned=True)
-        if text.isidentifier():
-            return text
-        if text not in self.places.made:
-            name = self.places.fresh("M_back")
-            self.places.made[text] = name
-            self.work.lines.append(f"{name} = np.ascontiguousarray({text})")
-        return self.places.made[text]
-
-    def factor(self, factor: Expr) -> str:
-        """A factor inside of the loop: a number, a name, or a slab made for the whole chunk."""
-        number, rest = coefficient(factor)
-        if isinstance(rest, OneMatrix):
-            return number_text(number)
-        if isinstance(factor, MatrixSymbol):
-            return self.scope(factor.name)
-        if factor not in self.slabs:
-            self.slabs[factor] = self.places.fresh("factor")
-        name = self.slabs[factor]
-        if level_of(self.places, factor) != ONCE:
-            view = self.places.make(f"{name}_t")
-            self.scope.bound[view] = f"{name}[:hi - lo][::-1]"
-            return view
-        return name
-
-    def multiplied(self, root: str) -> list[str]:
-        """Deltas that are a factor times `root`: one call for neighbours of one size."""
-        plan = self.plan
-        roots = {n: target(f.source.name) for n, f in plan.inlined.items()}
-        mine = [n for n in plan.nodes if n in plan.looped and roots.get(n) == root]
-        lines = []
-        for group in runs(plan.nodes, mine):
-            sizes = {plan.rows(n) for n in group}
-            pieces = [list(group)] if len(sizes) == 1 else [[n] for n in group]
-            for nodes in pieces:
-                source = self.source(f"bar({root})")
-                if len(nodes) == 1:
-                    view = self.deltas(nodes)
-                else:
-                    view, source = self.side_by_side(nodes), f"{source}[:, None]"
-                lines.append(f"np.multiply({view}, {source}, out={view})")
-        return lines
 
     def side_by_side(self, nodes: list[str]) -> str:
         """The view (B, nodes, size) of neighbouring columns of one size."""
@@ -212,42 +98,11 @@ class _Loop:
         self.scope.bound[view] = f"{columns}.reshape({shape})[::-1]"
         return view
 
-    # What is made for a chunk of steps at once.
-
-    def chunk_name(self, name: str) -> str:
-        if self.plan.levels[name] == ONCE:
-            return name
-        part = self.places.make(f"{self.places.view_name(name)}_part")
-        self.chunk_scope[part] = self.places.whole(name, "lo", "hi")
-        return part
-
-    def chunk_buffer(self, rows: sp.Expr, place: int) -> str:
-        name = self.work_name(rows, place)
-        self.chunk_work[name] = rows
-        return f"{name}[:hi - lo]"
-
-    def work_name(self, rows: sp.Expr, place: int) -> str:
-        word = "".join(c if c.isalnum() else "_" for c in str(rows).replace(" ", ""))
-        return self.places.make(f"slab_{word}_{place}")
-
-    def chunk_lines(self) -> list[str]:
-        """Factors of deltas into the deltas' own columns, other factors into slabs."""
-        plan, places = self.plan, self.places
-        calls = Calls(self.chunk_name, self.chunk_buffer)
-        for node in plan.nodes:
-            if node in plan.looped and node in plan.inlined:
-                out = places.of_buffer(places.deltas, [node], "lo:hi")
-                calls.into(out, plan.inlined[node].factor)
-                calls.depth = 0
-        for factor, name in self.slabs.items():
-            if level_of(places, factor) != ONCE:
-                calls.into(f"{name}[:hi - lo]", factor)
-                calls.depth = 0
-        return [*(f"{part} = {text}" for part, text in self.chunk_scope.items()), *calls.lines]
+    # The statements.
 
     def buffers(self) -> list[str]:
-        plan, places = self.plan, self.places
-        lines = []
+        """Arrays over all t, the size of a chunk, and what a chunk needs."""
+        plan, places, lines = self.plan, self.places, []
         if plan.nodes:
             lines.append(f"{places.deltas} = np.empty((steps, batch, {places.width()}), dtype)")
         for root in self.stored:
@@ -255,18 +110,103 @@ class _Loop:
             lines.append(f"{whole} = np.empty((steps, batch, {plan.rows(root)}), dtype)")
         width = places.width() if plan.nodes else plan.gradients.cell.output.shape[0]
         lines.append(f"chunk = _chunk({width}, batch, dtype)")
-        self.chunk_lines()
-        slabs = {n: f.shape[0] for f, n in self.slabs.items() if level_of(places, f) != ONCE}
-        for name, rows in {**self.chunk_work, **slabs}.items():
-            lines.append(f"{name} = np.empty((min(chunk, steps), batch, {rows}), dtype)")
-        for factor, name in self.slabs.items():
-            if level_of(places, factor) == ONCE:
-                lines.append(f"{name} = {infix(factor, str)}")
+        return lines + self.factors.allocations()
+
+    def body(self) -> list[str]:
+        """One step back. A row that is past its end takes no part; its carry waits meanwhile."""
+        places, names = self.places, [s.name for s in self.plan.gradients.cell.states]
+        self.scope.bound["rows"] = f"{places.make('padding')}[lo:hi][::-1]"
+        held = {name: places.make(f"held_{name}") for name in names}
+        lines = ["if rows is not None:"]
+        for name in names:
+            lines.append(f"    {held[name]} = np.where(rows, {self.carry(name)}, 0)")
+            lines.append(f"    np.copyto({self.carry(name)}, 0, where=rows)")
+        for name, total in self.plan.roots.items():
+            if name in self.plan.looped:
+                lines += self.sum(total, self.place(name))
+                lines += self.multiplied(name)
+        for state in self.plan.gradients.cell.states:
+            lines += self.sum(self.plan.roots[state.before.name], self.carry(state.name))
+        lines.append("if rows is not None:")
+        for name in names:
+            carry = self.carry(name)
+            lines.append(f"    np.add({carry}, {held[name]}, out={carry})")
+        return lines
+
+    def sum(self, total: Sum, out: str) -> list[str]:
+        """Statements that leave a cotangent in `out`."""
+        calls, plain = list(self.calls(total)), list(self.plain(total))
+        lines: list[str] = []
+        for place, call in enumerate(calls):
+            if place == 0:
+                lines.append(call(out))
+            else:
+                work = self.work.buffer(_rows_of(total), 0)
+                lines += [call(work), f"np.add({out}, {work}, out={out})"]
+        if not calls and len(plain) > 1:
+            first, second, *plain = plain
+            lines.append(f"np.add({first}, {second}, out={out})")
+        elif not calls:
+            first, plain = (plain or ["0"])[0], []
+            lines.append(f"np.copyto({out}, {first})")
+        return lines + [f"np.add({out}, {text}, out={out})" for text in plain]
+
+    def calls(self, total: Sum) -> Iterator[Call]:
+        """What needs a call, as a function of where it leaves its result."""
+        for nodes, matrices in self.places.groups(total):
+            yield self.product(list(nodes), matrices)
+        for factor in total.factors:
+            if not is_one(factor.factor):
+                yield self.multiplication(factor)
+
+    def multiplication(self, factor: Factor) -> Call:
+        source, text = self.source(factor.source.name), self.factors.text(factor.factor)
+        return lambda out: f"np.multiply({source}, {text}, out={out})"
+
+    def plain(self, total: Sum) -> Iterator[str]:
+        """What is there already."""
+        for factor in total.factors:
+            if is_one(factor.factor):
+                yield self.source(factor.source.name)
+        for piece in total.slices:
+            yield f"{self.source(piece.source.name)}[:, {piece.start}:{piece.stop}]"
+
+    def product(self, nodes: list[str], matrices: list[Matrix]) -> Call:
+        """Deltas times stacked weights; in blocks if the result has a buffer of its own."""
+        deltas, text = self.deltas(nodes), stacked_text(matrices, turned=True)
+
+        def call(out: str) -> str:
+            if out in self.scope.bound:
+                return f"np.matmul({deltas}, {self.work.weights(text)}, out={out})"
+            weights, place = self.work.blocks(text, out)
+            return f"np.matmul({deltas}, {weights}, out={place})"
+
+        return call
+
+    def multiplied(self, root: str) -> list[str]:
+        """Deltas that are a factor times `root`: one call for neighbours of one size."""
+        plan, lines = self.plan, []
+        roots = {n: target(f.source.name) for n, f in plan.inlined.items()}
+        mine = [n for n in plan.nodes if n in plan.looped and roots.get(n) == root]
+        for group in runs(plan.nodes, mine):
+            alike = len({plan.rows(n) for n in group}) == 1
+            for nodes in [list(group)] if alike else [[n] for n in group]:
+                source = self.source(f"bar({root})")
+                if len(nodes) == 1:
+                    view = self.deltas(nodes)
+                else:
+                    view, source = self.side_by_side(nodes), f"{source}[:, None]"
+                lines.append(f"np.multiply({view}, {source}, out={view})")
         return lines
 
 
-def _rows(matrix: Matrix) -> sp.Expr:
-    """How many rows a matrix has as it stands."""
+def _rows_of(total: Sum) -> sp.Expr:
+    """How many rows a cotangent has."""
+    for factor in total.factors:
+        return factor.source.shape[0]
+    for piece in total.slices:
+        return piece.stop - piece.start
+    matrix = total.products[0].matrix
     axis = 1 if matrix.turned else 0
     if matrix.part is not None and matrix.part[0] == axis:
         return matrix.part[2] - matrix.part[1]

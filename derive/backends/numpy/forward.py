@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import sympy as sp
 
 from derive.backends.numpy.hoisted import at_level, hoisted_lines, level_of, terms_where
-from derive.backends.numpy.places import Places, Scope, bracketed, stacked_text, variable
+from derive.backends.numpy.places import Places, Scope, bracketed, size_word, stacked_text
 from derive.backends.numpy.pointwise import Calls
 from derive.expressions import MatAdd, MatrixSymbol
 from derive.schedule.levels import ONCE, STEP
@@ -33,6 +33,8 @@ class Workspace:
     places: Places
     lines: list[str] = field(default_factory=list)
     known: set[str] = field(default_factory=set)
+    matrices: dict[str, str] = field(default_factory=dict)
+    cut: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
 
     def named(self, name: str, rows: sp.Expr) -> str:
         """The buffer (B, rows) called `name`."""
@@ -43,12 +45,25 @@ class Workspace:
 
     def buffer(self, rows: sp.Expr, place: int) -> str:
         """The place-th temporary with that many rows."""
-        return self.named(self.places.make(f"work_{_word(rows)}_{place}"), rows)
+        return self.named(self.places.make(f"work_{size_word(rows)}_{place}"), rows)
 
+    def weights(self, text: str) -> str:
+        """The name of a matrix that every step multiplies by."""
+        if text.isidentifier():
+            return text
+        if text not in self.matrices:
+            self.matrices[text] = self.places.fresh("weights")
+            self.lines.append(f"{self.matrices[text]} = np.ascontiguousarray({text})")
+        return self.matrices[text]
 
-def _word(rows: sp.Expr) -> str:
-    """A size as part of a name."""
-    return "".join(c if c.isalnum() else "_" for c in str(rows).replace(" ", ""))
+    def blocks(self, text: str, out: str) -> tuple[str, str]:
+        """A matrix cut into blocks that BLAS multiplies best, and the view of `out` for it."""
+        if (text, out) not in self.cut:
+            weights, view = self.places.fresh("blocks"), self.places.fresh(f"{out}_blocks")
+            self.lines.append(f"{weights} = _blocks({text}, batch)")
+            self.lines.append(f"{view} = _in_blocks({out}, {weights})")
+            self.cut[text, out] = weights, view
+        return self.cut[text, out]
 
 
 class _Loop:
@@ -138,15 +153,14 @@ class _Loop:
             yield self.product(source, [node], [matrix])
 
     def product(self, source: str, nodes: list[str], matrices: list[Matrix]) -> list[str]:
-        places = self.places
-        weights = places.fresh(f"M_{variable(source)}")
-        stacked = bracketed(stacked_text(matrices))
-        self.work.lines.append(f"{weights} = np.ascontiguousarray({stacked}.T)")
-        start, stop = places.columns(nodes)
-        out = self.work.named(places.make(f"product_{_word(stop - start)}"), stop - start)
+        start, stop = self.places.columns(nodes)
+        size = stop - start
+        out = self.work.named(self.places.make(f"product_{size_word(size)}"), size)
+        text = f"{bracketed(stacked_text(matrices))}.T"
+        weights, place = self.work.blocks(text, out)
         gates = self.columns(nodes)
         return [
-            f"np.matmul({self.scope(source)}, {weights}, out={out})",
+            f"np.matmul({self.scope(source)}, {weights}, out={place})",
             f"np.add({gates}, {out}, out={gates})",
         ]
 

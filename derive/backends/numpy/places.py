@@ -211,6 +211,11 @@ class Scope:
         return [*lines, "    strict=True,", "):"]
 
 
+def size_word(size: sp.Expr) -> str:
+    """A size as part of a name."""
+    return "".join(c if c.isalnum() else "_" for c in str(size).replace(" ", ""))
+
+
 def variable(name: str) -> str:
     """What a forward name is called inside of a loop: 'h_prev' for h[t-1]."""
     return name.replace("[t-1]", "_prev")

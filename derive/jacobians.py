@@ -1,0 +1,208 @@
+"""Jacobians as sums of paths, each a product of matrices and diagonals; and how they are written."""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import sympy as sp
+
+from derive.differentials import earlier, is_zero, ones, parts
+from derive.expressions import (
+    BlockMatrix,
+    Expr,
+    HadamardProduct,
+    MatAdd,
+    MatMul,
+    MatrixSymbol,
+    coefficient,
+    scale,
+    stack,
+    times,
+    zero,
+)
+from derive.gradients import Gradients
+from derive.language.printing import text_of_expression
+from derive.notation import Notation, notation_of
+
+__all__ = ["Link", "Operator", "Writer", "is_diagonal", "operators"]
+
+
+@dataclass(frozen=True)
+class Link:
+    """One factor of a path: a matrix, or the diagonal matrix of a vector.
+
+    `kind` is 'matrix', 'diagonal', or 'rows': the tangent becomes some rows of a stack, those where
+    `expr` is not zero.
+    """
+
+    kind: str
+    expr: Expr
+
+
+@dataclass(frozen=True)
+class Operator:
+    """One path of a Jacobian: number * diag(...) P diag(...) ..., applied to a tangent."""
+
+    number: sp.Expr
+    links: tuple[Link, ...]
+    value: Expr
+
+
+def operators(expr: Expr, direction: Expr) -> Iterator[Operator]:
+    """The paths of a differential that is linear in `direction`."""
+    yield from _operators(expr, direction, sp.S.One, (), lambda e: e)
+
+
+def _operators(
+    expr: Expr,
+    direction: Expr,
+    number: sp.Expr,
+    links: tuple[Link, ...],
+    rebuild: Callable[[Expr], Expr],
+) -> Iterator[Operator]:
+    if not expr.has(direction):  # zero, as the whole is linear
+        return
+    if expr == direction:
+        yield Operator(number, links, scale(number, rebuild(expr)))
+        return
+    factor, rest = coefficient(expr)
+    if factor != 1:
+        yield from _operators(rest, direction, number * factor, links, rebuild)
+        return
+    match expr:
+        case MatAdd():
+            for term in expr.args:
+                yield from _operators(term, direction, number, links, rebuild)
+        case HadamardProduct():
+            inner = [a for a in expr.args if a.has(direction)]
+            outer = times(*(a for a in expr.args if not a.has(direction)))
+            link = Link("diagonal", outer)
+            yield from _operators(
+                inner[0], direction, number, (*links, link), lambda e: rebuild(times(outer, e))
+            )
+        case MatMul():
+            matrix, inside = expr.args
+            link = Link("matrix", matrix)
+            yield from _operators(
+                inside, direction, number, (*links, link), lambda e: rebuild(MatMul(matrix, e))
+            )
+        case BlockMatrix():
+            for place, part in enumerate(parts(expr)):
+                here = _placed(parts(expr), place)
+                link = Link("rows", here(ones(part)))
+                yield from _operators(
+                    part, direction, number, (*links, link), lambda e, h=here: rebuild(h(e))
+                )
+        case _:
+            yield Operator(number, (*links, Link("matrix", expr)), scale(number, rebuild(expr)))
+
+
+def _placed(pieces: Sequence[Expr], place: int) -> Callable[[Expr], Expr]:
+    """A stack of zeros but for one piece."""
+    return lambda e: stack(tuple(e if k == place else zero(p.shape) for k, p in enumerate(pieces)))
+
+
+def is_diagonal(expr: Expr, direction: Expr) -> bool:
+    """Whether every path of a differential is diagonal: elementwise factors only."""
+    return all(
+        link.kind == "diagonal"
+        for operator in operators(expr, direction)
+        for link in operator.links
+    )
+
+
+class Writer:
+    """Claims as text (f_t, C_{t-1}) and as TeX."""
+
+    def __init__(self, gradients: Gradients) -> None:
+        self.timeless = frozenset(p.name for p in gradients.cell.parameters)
+        self.notation: Notation = notation_of(gradients.cell)
+        own = {e.name for e in gradients.cell.equations}
+        self.introduced = {a.symbol: a.value for a in gradients.forward if a.name not in own}
+
+    def spelled(self, expr: Expr) -> Expr:
+        """The expression without names that the cell's author did not choose."""
+        for back in range(3):
+            values = {_at(n, back): _at(v, back, self.timeless) for n, v in self.introduced.items()}
+            for _ in self.introduced:
+                expr = expr.xreplace(values)
+        return expr
+
+    def text(self, expr: Expr) -> str:
+        """An expression with its time indices."""
+        expr = self.spelled(expr)
+        names = {
+            leaf: MatrixSymbol(self.name(leaf.name), *leaf.shape)
+            for leaf in expr.atoms(MatrixSymbol)
+        }
+        return text_of_expression(expr.xreplace(names))
+
+    def name(self, name: str) -> str:
+        """'f' as f_t, 'C[t-1]' as C_{t-1}, a parameter as it is, a tangent as dC_{t-1}."""
+        wrapped = re.fullmatch(r"d\((.+)\)", name)
+        if wrapped:
+            return f"d{self.name(wrapped[1])}"
+        if name in self.timeless:
+            return name
+        stem, _, back = name.partition("[")
+        return f"{stem}_{{{back[:-1]}}}" if back else f"{stem}_t"
+
+    def jacobian(self, expr: Expr, direction: Expr) -> str:
+        """A differential as a sum of operators: diag(f_t) + diag(...) U_f diag(...)."""
+        return _joined(self.path(o) for o in operators(expr, direction))
+
+    def jacobian_tex(self, expr: Expr, direction: Expr) -> str:
+        """The same as TeX."""
+        return _joined(self.path_tex(o) for o in operators(expr, direction))
+
+    def path(self, operator: Operator) -> str:
+        """One path as text."""
+        links = [self._link(link) for link in _merged(operator.links)] or ["I"]
+        return f"{_sign(operator.number)}{' '.join(links)}"
+
+    def path_tex(self, operator: Operator) -> str:
+        """One path as TeX."""
+        links = [self._link_tex(link) for link in _merged(operator.links)] or ["I"]
+        return _sign(operator.number) + r"\,".join(links)
+
+    def _link(self, link: Link) -> str:
+        if link.kind == "rows":
+            return f"[{', '.join(_blocks(link))}]"
+        text = self.text(link.expr)
+        return f"diag({text})" if link.kind == "diagonal" else text
+
+    def _link_tex(self, link: Link) -> str:
+        if link.kind == "rows":
+            return r"\begin{pmatrix} " + r" \\ ".join(_blocks(link)) + r" \end{pmatrix}"
+        text = self.notation.tex(self.spelled(link.expr))
+        return rf"\operatorname{{diag}}({text})" if link.kind == "diagonal" else text
+
+
+def _blocks(link: Link) -> list[str]:
+    """The matrix of a 'rows' link, block by block."""
+    return ["0" if is_zero(part) else "I" for part in parts(link.expr)]
+
+
+def _merged(links: tuple[Link, ...]) -> list[Link]:
+    """Neighbouring diagonal links as one."""
+    merged: list[Link] = []
+    for link in links:
+        if merged and link.kind == merged[-1].kind == "diagonal":
+            merged[-1] = Link("diagonal", times(merged[-1].expr, link.expr))
+        else:
+            merged.append(link)
+    return merged
+
+
+def _at(expr: Expr, back: int, timeless: Collection[str] = ()) -> Expr:
+    return earlier(expr, timeless, back) if back else expr
+
+
+def _sign(number: sp.Expr) -> str:
+    if number == 1:
+        return ""
+    return "-" if number == -1 else f"{number} "
+
+
+def _joined(parts: Iterator[str]) -> str:
+    return " + ".join(parts).replace("+ -", "- ") or "0"

@@ -1,0 +1,119 @@
+"""Renews the tables of these pages from the tables of the source: `python docs/make_tables.py`.
+
+A table stands between `<!-- table: NAME -->` and `<!-- end -->`; what is there is replaced.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+import sympy as sp
+
+from derive.language import reading, whitelist
+from derive.primitives import PRIMITIVES
+from derive.rules import RULES
+from derive.theorems import THEOREMS
+from derive.theorems.row import MustFail
+from verify.conventions import CONVENTIONS, blocks
+from verify.properties import PROPERTIES
+
+HERE = Path(__file__).parent
+
+_MARKED = re.compile(r"(<!-- table: ([\w ]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def renewed(text: str) -> str:
+    """A page with its tables written anew.
+
+    Raises:
+        KeyError: a mark names a table that does not exist.
+    """
+    return _MARKED.sub(lambda found: f"{found[1]}\n{TABLES[found[2]]()}\n{found[3]}", text)
+
+
+def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    head = tuple(head)
+    lines = [head, ("---",) * len(head), *rows]
+    return "".join(f"| {' | '.join(map(_shown, line))} |\n" for line in lines)
+
+
+def _shown(text: str) -> str:
+    """Text in which Markdown reads no column and no tag."""
+    return text.replace("|", "&#124;").replace("<", "&lt;")
+
+
+def _functions() -> str:
+    z, y = sp.symbols("z y")
+    rows = (
+        (f"`{r.name}(z)`", f"`{r.value(z)}`", f"`{r.slope(z, y)}`", _yes(r.complex_numpy))
+        for r in PRIMITIVES.values()
+    )
+    return _table(("function", "y", "slope dy/dz", "complex numbers"), rows)
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else "no"
+
+
+def _limits() -> str:
+    rows = (
+        ("bytes in a text", reading.MAX_BYTES),
+        ("characters in an equation", reading.MAX_LINE),
+        ("equations", reading.MAX_EQUATIONS),
+        ("inputs, states and parameters", reading.MAX_DECLARATIONS),
+        ("a size that is a number", reading.MAX_SIZE),
+        ("nested brackets", whitelist.MAX_DEPTH),
+        ("a power", whitelist.MAX_POWER),
+    )
+    return _table(("at most", ""), ((what, str(limit)) for what, limit in rows))
+
+
+def _rules() -> str:
+    return f"{', '.join(r.name for r in RULES)}.\n"
+
+
+def _theorems() -> str:
+    rows = ((f"`{t.name}`", t.claim, t.hypotheses, _fails(t.must_fail)) for t in THEOREMS)
+    return _table(("name", "claim", "hypotheses", "false for"), rows)
+
+
+def _fails(case: MustFail) -> str:
+    equations = "; ".join(f"`{line}`" for line in case.cell.splitlines() if " = " in line)
+    spoilt = "" if case.spoil is MustFail("").spoil else ", with a term of the sweep taken out"
+    return (equations or f"`{case.cell}`") + spoilt
+
+
+def _properties() -> str:
+    rows = ((f"`{p.name}`", p.reason) for p in PROPERTIES)
+    return _table(("property", "must hold because"), rows)
+
+
+def _conventions() -> str:
+    rows = (
+        (f"`{c.name}`", "; ".join(f"`{a}` = {', '.join(b)}" for a, b in blocks(c).items()))
+        for c in CONVENTIONS.values()
+    )
+    return _table(("name", "arrays, each with its blocks along the first axis, in order"), rows)
+
+
+TABLES: Mapping[str, Callable[[], str]] = {
+    "functions": _functions,
+    "limits": _limits,
+    "rules": _rules,
+    "theorems": _theorems,
+    "properties": _properties,
+    "conventions": _conventions,
+}
+
+
+def main() -> None:
+    """Write every page whose tables are out of date."""
+    for page in sorted(HERE.glob("*.md")):
+        text = page.read_text(encoding="utf-8")
+        if renewed(text) != text:
+            page.write_text(renewed(text), encoding="utf-8", newline="\n")
+            print(f"renewed {page.relative_to(HERE.parent)}")
+
+
+if __name__ == "__main__":
+    main()
