@@ -67,7 +67,8 @@ def _parser() -> argparse.ArgumentParser:
         if takes_cell:
             one.add_argument("cell", metavar="CELL", help="a name, or a .cell file")
         if writes:
-            one.add_argument("-o", "--output", metavar="PATH", help="where to write (- is stdout)")
+            help_text = "the folder (out/CELL)" if name == "all" else "where to write (- is stdout)"
+            one.add_argument("-o", "--output", metavar="PATH", help=help_text)
         one.add_argument("--json", action="store_true", help="JSON on standard output")
         one.set_defaults(command=command)
     return parser
@@ -165,11 +166,14 @@ def _write(path: Path, text: str) -> None:
 
 
 def _all(arguments: argparse.Namespace) -> int:
+    from derive.errors import UsageError
     from derive.tour import tour
 
+    if arguments.output == "-":
+        raise UsageError("'all' writes several files: name a folder, not '-'")
     g, claims = _proved(arguments.cell)
     folder = Path(arguments.output or f"out/{g.cell.name}")
-    result = tour(g, claims, folder)
+    result = tour(g, claims, folder, named=arguments.cell)
     if arguments.json:
         _print_json({"cell": g.cell.name, **result.facts})
     else:

@@ -42,3 +42,8 @@ class Claim:
     def fails(self) -> bool:
         """Whether a claim that should hold does not."""
         return self.should_hold and self.verdict == REFUTED
+
+    @property
+    def misread(self) -> bool:
+        """Whether it is a misreading, refuted as it should be."""
+        return not self.should_hold and self.verdict == REFUTED

@@ -1,7 +1,7 @@
 """Differentials of a step along chosen paths, as matrix expressions linear in one tangent.
 
 A Jacobian is read off a differential: f * d is diag(f) applied to d. This is the forward direction;
-the reverse sweep of `derive.gradients` does not use it, and the theorem `gradients` compares the two.
+the reverse sweep of `derive.gradients` does not use it; the theorem 'gradients' compares the two.
 """
 
 import re

@@ -1,7 +1,7 @@
-"""Jacobians as sums of paths, each a product of matrices and diagonals; and how they are written."""
+"""Jacobians as sums of paths, products of matrices and diagonals; and how these are written."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import sympy as sp
@@ -91,10 +91,14 @@ def _operators(
                 here = _placed(parts(expr), place)
                 link = Link("rows", here(ones(part)))
                 yield from _operators(
-                    part, direction, number, (*links, link), lambda e, h=here: rebuild(h(e))
+                    part, direction, number, (*links, link), _after(rebuild, here)
                 )
         case _:
             yield Operator(number, (*links, Link("matrix", expr)), scale(number, rebuild(expr)))
+
+
+def _after(outer: Callable[[Expr], Expr], inner: Callable[[Expr], Expr]) -> Callable[[Expr], Expr]:
+    return lambda e: outer(inner(e))
 
 
 def _placed(pieces: Sequence[Expr], place: int) -> Callable[[Expr], Expr]:
@@ -147,13 +151,16 @@ class Writer:
         stem, _, back = name.partition("[")
         return f"{stem}_{{{back[:-1]}}}" if back else f"{stem}_t"
 
-    def jacobian(self, expr: Expr, direction: Expr) -> str:
-        """A differential as a sum of operators: diag(f_t) + diag(...) U_f diag(...)."""
-        return _joined(self.path(o) for o in operators(expr, direction))
+    def jacobian(self, expr: Expr, direction: Expr, factor: bool = False) -> str:
+        """A differential as a sum of operators: diag(f_t) + diag(...) U_f diag(...).
 
-    def jacobian_tex(self, expr: Expr, direction: Expr) -> str:
+        With `factor` it may stand beside another factor: a sum is bracketed.
+        """
+        return _joined([self.path(o) for o in operators(expr, direction)], factor)
+
+    def jacobian_tex(self, expr: Expr, direction: Expr, factor: bool = False) -> str:
         """The same as TeX."""
-        return _joined(self.path_tex(o) for o in operators(expr, direction))
+        return _joined([self.path_tex(o) for o in operators(expr, direction)], factor)
 
     def path(self, operator: Operator) -> str:
         """One path as text."""
@@ -204,5 +211,6 @@ def _sign(number: sp.Expr) -> str:
     return "-" if number == -1 else f"{number} "
 
 
-def _joined(parts: Iterator[str]) -> str:
-    return " + ".join(parts).replace("+ -", "- ") or "0"
+def _joined(paths: Sequence[str], factor: bool) -> str:
+    text = " + ".join(paths).replace("+ -", "- ") or "0"
+    return f"({text})" if factor and (len(paths) > 1 or text.startswith("-")) else text

@@ -5,16 +5,14 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from derive.cell import Cell, Variable
-from derive.claim import PROVED, REFUTED, VOID, Claim
-from derive.differentials import Writer, additive, is_zero, tangent
+from derive.claim import PROVED, UNDECIDED, VOID, Claim
+from derive.differentials import additive, is_zero, tangent
 from derive.expressions import Apply
 from derive.gradients import Adjoint, Gradients, gradients
+from derive.jacobians import Writer
 from derive.language.printing import text_of_expression
 
 __all__ = ["cell_json", "cell_row", "claims_json", "claims_text", "list_text", "show_text"]
-
-FORMAT = 1  # the version of every JSON document
-
 
 def cell_row(cell: Cell) -> dict[str, Any]:
     """One cell as `derive list` shows it; the path Jacobian is derived, not typed in."""
@@ -155,17 +153,18 @@ def claims_text(cell: Cell, claims: Sequence[Claim], brief: bool = False) -> str
         lines += [f"  {c.theorem}: {c.hypotheses}" for c in void] + [""]
     proved = sum(c.verdict == PROVED for c in claims)
     wrong = [c for c in claims if c.fails]
-    misread = sum(c.verdict == REFUTED and not c.should_hold for c in claims)
+    misread = sum(c.misread for c in claims)
+    undecided = sum(c.verdict == UNDECIDED for c in claims)
     lines.append(
         f"{proved} proved, {len(wrong)} refuted, {misread} misreadings refuted, "
-        f"{len(void)} do not apply"
+        f"{f'{undecided} not decided, ' if undecided else ''}{len(void)} do not apply"
     )
     return "\n".join(lines) + "\n"
 
 
 def _claim(claim: Claim, brief: bool) -> list[str]:
     verdict = f"{claim.verdict}, {claim.level}" if claim.level else claim.verdict
-    note = "" if claim.should_hold else " (a misreading)"
+    note = " (a misreading)" if claim.misread else ""
     lines = [f"[{verdict}] {claim.theorem}{note}", *_filled(claim.statement)]
     if not brief:
         lines += _filled(f"given: {claim.hypotheses}") + _filled(f"by: {claim.method}")

@@ -1,5 +1,6 @@
 """Everything for one cell: derivation, theorems, article and kernel in a folder, kernel checked."""
 
+import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -8,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from derive.backends.numpy import numpy_source
-from derive.claim import Claim
+from derive.claim import VOID, Claim
 from derive.errors import UsageError
 from derive.gradients import Gradients
 from derive.language.printing import text_of_expression
@@ -27,8 +28,11 @@ class Tour:
     checked: bool
 
 
-def tour(gradients: Gradients, claims: Sequence[Claim], folder: Path) -> Tour:
+def tour(gradients: Gradients, claims: Sequence[Claim], folder: Path, named: str = "") -> Tour:
     """Write everything about a cell and run its kernel's check.
+
+    Args:
+        named: what the caller calls the cell, where that is not its name: a file.
 
     Raises:
         UsageError: the folder cannot be written.
@@ -47,18 +51,21 @@ def tour(gradients: Gradients, claims: Sequence[Claim], folder: Path) -> Tour:
     except OSError as error:
         raise UsageError(f"cannot write into '{folder}': {error.strerror}") from None
     kernel = folder / f"{cell.name}.py"
-    run = subprocess.run([sys.executable, str(kernel)], capture_output=True, text=True, check=False)
-    said = (run.stdout.strip() or run.stderr.strip()).splitlines()[-1]
+    # -P: a cell may have the name of a module that NumPy imports.
+    command = [sys.executable, "-P", str(kernel)]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    said = (run.stdout.strip() or run.stderr.strip() or "it says nothing").splitlines()[-1]
     lines = [cell.title or cell.name, ""]
     lines += [f"    {e.name} = {text_of_expression(e.value)}" for e in cell.equations]
     lines += ["", "Theorems", ""]
     lines += [f"    {line}" for claim in claims for line in _claim(claim)]
     lines += ["", "The kernel's check of itself", "", f"    {said}", "", "Written", ""]
     lines += [f"    {folder / name}  {what}" for what, (name, _) in files.items()]
+    place, article = shlex.quote(str(folder)), shlex.quote(str(folder / f"{cell.name}.tex"))
     lines += [
         "",
-        f"Next: pdflatex -output-directory {folder} {folder / (cell.name + '.tex')}",
-        f"      verify run {cell.name} {kernel}",
+        f"Next: pdflatex -output-directory {place} {article}",
+        f"      verify run {shlex.quote(named or cell.name)} {shlex.quote(str(kernel))}",
     ]
     facts = {
         "files": {what: str(folder / name) for what, (name, _) in files.items()},
@@ -69,9 +76,10 @@ def tour(gradients: Gradients, claims: Sequence[Claim], folder: Path) -> Tour:
 
 
 def _claim(claim: Claim) -> list[str]:
-    """One line for what was settled; nothing for what does not apply."""
-    if not claim.level:
+    """One line for a claim; nothing for what does not apply."""
+    if claim.verdict == VOID:
         return []
-    note = "" if claim.should_hold else "  (a common misreading)"
+    note = "  (a common misreading)" if claim.misread else ""
     statement = claim.statement.partition(", where ")[0]
-    return [f"{claim.verdict + ', ' + claim.level:<18} {statement}{note}"]
+    verdict = f"{claim.verdict}, {claim.level}" if claim.level else claim.verdict
+    return [f"{verdict:<18} {statement}{note}"]

@@ -31,6 +31,7 @@ FLOW = (
     "derive.evaluate",
     "derive.notation",
     "derive.differentials",
+    "derive.jacobians",
     "derive.transposes",
     "derive.schedule",
     "derive.theorems",

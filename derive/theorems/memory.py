@@ -1,17 +1,10 @@
 """Memories: which states are one, their path factor, and the path over one step and over T."""
 
 from derive.cell import Cell, Variable
-from derive.differentials import (
-    Writer,
-    additive,
-    differential,
-    is_diagonal,
-    is_zero,
-    ones,
-    tangent,
-)
+from derive.differentials import additive, differential, is_zero, ones, tangent
 from derive.expressions import Expr, MatrixSymbol, times
 from derive.gradients import Gradients
+from derive.jacobians import Writer, is_diagonal
 from derive.theorems.row import Identity
 
 __all__ = [
@@ -89,12 +82,13 @@ def path_product(gradients: Gradients) -> list[Identity]:
     for state in memories(gradients):
         name, k = state.name, path_factor(gradients, state)
         d = tangent(MatrixSymbol(f"{name}[0]", *state.now.shape))
-        so_far = MatrixSymbol("P[t-1]", *state.now.shape)
-        factor, tex = writer.text(k), writer.notation.tex(k)
+        so_far = MatrixSymbol(_free("P", gradients) + "[t-1]", *state.now.shape)
+        factor, tex = writer.text(k), writer.notation.tex(writer.spelled(k))
+        last, first = (writer.notation.name(f"{name}[{step}]") for step in "T0")
         found.append(
             Identity(
                 text=f"d{name}_T/d{name}_0 = diag(product over t = 1..T of ({factor}))",
-                latex=rf"\frac{{\partial {name}_{{T}}}}{{\partial {name}_{{0}}}} = "
+                latex=rf"\frac{{\partial {last}}}{{\partial {first}}} = "
                 rf"\operatorname{{diag}}\Bigl(\prod_{{t=1}}^{{T}} {tex}\Bigr)",
                 left=differential(gradients, state.now, {state.before: times(so_far, d)}),
                 right=times(k, so_far, d),
@@ -103,4 +97,15 @@ def path_product(gradients: Gradients) -> list[Identity]:
                 of=name,
             )
         )
+    return found
+
+
+def _free(name: str, gradients: Gradients) -> str:
+    """`name`, or the first of name_2, name_3, ... that is no name of the step."""
+    variables = (*gradients.cell.inputs, *gradients.cell.states, *gradients.cell.parameters)
+    taken = {v.name for v in variables} | {a.name for a in gradients.forward}
+    found, count = name, 1
+    while found in taken:
+        count += 1
+        found = f"{name}_{count}"
     return found

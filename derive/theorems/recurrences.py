@@ -1,11 +1,13 @@
 """The output's own additive path, and states that are an activation of a recurrent product."""
 
 from derive.cell import Variable
-from derive.differentials import Writer, activated, differential, tangent
-from derive.expressions import Apply, Expr, add, matmul, scale, times, transpose
+from derive.differentials import activated, differential, parts, tangent
+from derive.expressions import Apply, Expr, Name, add, matmul, scale, stack, times, transpose, zero
 from derive.gradients import Gradients
+from derive.jacobians import Writer
 from derive.rules import slope
-from derive.schedule.terms import Product, read_sum
+from derive.schedule.levels import stacks_of
+from derive.schedule.terms import Matrix, read_sum
 from derive.theorems.memory import derivative, has_path, path_factor
 from derive.theorems.row import Identity
 
@@ -37,15 +39,26 @@ def no_output_path(gradients: Gradients) -> str:
     return "" if found else "the output's equation does not name its own lag in a sum, elementwise"
 
 
-def _recurrence(gradients: Gradients, state: Variable) -> tuple[Apply, list[Product]] | None:
-    """(activation, recurrent products) of a state that is an activation of a sum of products."""
+def _recurrence(gradients: Gradients, state: Variable) -> tuple[Apply, Expr] | None:
+    """(activation, recurrent products of d) of a state that is an activation of such products."""
     values = {a.name: a.value for a in gradients.forward}
     value = values[state.name]
     if not isinstance(value, Apply) or value.argument.name not in values:
         return None
     products = read_sum(values[value.argument.name]).products
-    own = [p for p in products if p.source == state.before]
-    return (value, own) if own else None
+    gains = [(p.matrix, _moved(p.source, state, gradients)) for p in products]
+    own = [matmul(_matrix(m), moved) for m, moved in gains if moved.has(tangent(state.before))]
+    return (value, add(*own)) if own else None
+
+
+def _moved(source: Name, state: Variable, gradients: Gradients) -> Expr:
+    """How the state's own lag moves a source: itself, or a stack that it is part of."""
+    if source == state.before:
+        return tangent(source)
+    stacked = stacks_of(gradients).get(source.name)
+    if stacked is None:
+        return zero(source.shape)
+    return stack(tuple(_moved(part, state, gradients) for part in parts(stacked)))
 
 
 def recurrent_jacobian(gradients: Gradients) -> list[Identity]:
@@ -57,8 +70,7 @@ def recurrent_jacobian(gradients: Gradients) -> list[Identity]:
             continue
         value, products = recurrence
         d = tangent(state.before)
-        gains = [matmul(_matrix(p), d) for p in products]
-        right = times(slope(value.name, value.argument, state.now), add(*gains))
+        right = times(slope(value.name, value.argument, state.now), products)
         text, latex = derivative(writer, state)
         found.append(
             Identity(
@@ -74,7 +86,6 @@ def recurrent_jacobian(gradients: Gradients) -> list[Identity]:
     return found
 
 
-def _matrix(product: Product) -> Expr:
-    matrix = product.matrix
+def _matrix(matrix: Matrix) -> Expr:
     whole = transpose(matrix.parameter) if matrix.turned else matrix.parameter
     return scale(matrix.number, whole)

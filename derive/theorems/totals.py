@@ -55,9 +55,9 @@ def total(gradients: Gradients) -> list[Identity]:
             right.append(differential(gradients, state.now, {name: moved}))
             before, tex = writer.name(name.name), writer.notation.name(name.name)
             now = writer.notation.name(state.name)
-            texts.append(f"(d{state.name}_t/d{before}) {_factor(writer.jacobian(moved, d))}")
+            texts.append(f"(d{state.name}_t/d{before}) {writer.jacobian(moved, d, factor=True)}")
             partial = rf"\frac{{\partial {now}}}{{\partial {tex}}}"
-            texs.append(rf"{partial}\,{_factor(writer.jacobian_tex(moved, d))}")
+            texs.append(rf"{partial}\,{writer.jacobian_tex(moved, d, factor=True)}")
             step = differential(gradients, state.now, {name: tangent(name)})
             where.append(f"d{state.name}_t/d{before} = {writer.jacobian(step, tangent(name))}")
         found.append(
@@ -74,16 +74,6 @@ def total(gradients: Gradients) -> list[Identity]:
             )
         )
     return found
-
-
-def _factor(jacobian: str) -> str:
-    """A Jacobian beside another: a sum, or a negative one, is bracketed."""
-    outer, depth = "", 0
-    for character in jacobian:
-        depth -= character in ")]}"
-        outer += character if depth == 0 else ""
-        depth += character in "([{"
-    return f"({jacobian})" if outer.startswith("-") or {" + ", " - "} & set(_windows(outer)) else jacobian
 
 
 def total_is_path(gradients: Gradients) -> list[Identity]:

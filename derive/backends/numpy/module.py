@@ -105,7 +105,7 @@ def _backward(places: Places) -> list[str]:
         f'{places.make("padding")} = tape["padding"]',
         *(f'{name} = tape["{name}"]' for name in tape_names(places)),
         *(
-            f'{places.make(f"carry_{s.name}")} = np.array(dstate_T["{s.name}"])'
+            f'{places.make(f"carry_{s.name}")} = np.array(dstate_T["{s.name}"], order="C")'
             for s in cell.states
         ),
         *backward_lines(places),
