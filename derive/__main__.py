@@ -36,6 +36,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader, such as `head`, had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return HOLDS
+    except UnicodeEncodeError as error:
+        advice = "set PYTHONIOENCODING=utf-8, or use -o"
+        print(f"derive: standard output takes {error.encoding} alone: {advice}", file=sys.stderr)
+        return USAGE
     except KeyboardInterrupt:
         return 130
     except Exception as error:

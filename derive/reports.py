@@ -14,6 +14,7 @@ from derive.language.printing import text_of_expression
 
 __all__ = ["cell_json", "cell_row", "claims_json", "claims_text", "list_text", "show_text"]
 
+
 def cell_row(cell: Cell) -> dict[str, Any]:
     """One cell as `derive list` shows it; the path Jacobian is derived, not typed in."""
     g = gradients(cell)

@@ -3,6 +3,7 @@
 A table stands between `<!-- table: NAME -->` and `<!-- end -->`; what is there is replaced.
 """
 
+import ast
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -88,6 +89,22 @@ def _properties() -> str:
     return _table(("property", "must hold because"), rows)
 
 
+def _rooms() -> str:
+    text = (HERE.parent / "tests" / "test_flow.py").read_text(encoding="utf-8")
+    flow = re.search(r"^FLOW = (\(.*?^\))", text, re.DOTALL | re.MULTILINE)
+    assert flow is not None, "tests/test_flow.py has no FLOW"
+    rows = ((f"`{room}`", _purpose(room)) for room in ast.literal_eval(flow[1]))
+    return _table(("room", "what it is for"), rows)
+
+
+def _purpose(room: str) -> str:
+    """The first sentence of a module's documentation."""
+    path = HERE.parent.joinpath(*room.split("."))
+    file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    doc = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or ""
+    return " ".join(doc.partition("\n\n")[0].split())
+
+
 def _conventions() -> str:
     rows = (
         (f"`{c.name}`", "; ".join(f"`{a}` = {', '.join(b)}" for a, b in blocks(c).items()))
@@ -101,6 +118,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "limits": _limits,
     "rules": _rules,
     "theorems": _theorems,
+    "rooms": _rooms,
     "properties": _properties,
     "conventions": _conventions,
 }

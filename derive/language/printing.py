@@ -14,6 +14,7 @@ from derive.expressions import (
     HadamardProduct,
     MatAdd,
     MatMul,
+    MatrixSlice,
     MatrixSymbol,
     OneMatrix,
     Transpose,
@@ -88,6 +89,9 @@ def _written(expr: Expr) -> tuple[str, int]:
                 f"{text_of_expression(left, _POWER)} @ {text_of_expression(right, place)}",
                 _PRODUCT,
             )
+        case MatrixSlice():  # stands in derivations only; the language has no slices
+            start, stop = expr.rowslice[:2]
+            return f"{text_of_expression(expr.parent, _ATOM)}[{start}:{stop}]", _ATOM
         case BlockMatrix():
             parts = [text_of_expression(row[0]) for row in expr.blocks.tolist()]
             return f"[{', '.join(parts)}]", _ATOM

@@ -1,6 +1,7 @@
 """Emitted kernels as tests use them: executed, run on examples, held against references."""
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from types import ModuleType
 from typing import Any
 
@@ -12,7 +13,7 @@ from derive.gradients import Gradients, gradients
 from verify.kernels import Array, Example
 from verify.references import Reference, reference
 
-__all__ = ["Results", "SIZES", "deviations", "executed", "kernel_of", "results", "same"]
+__all__ = ["SIZES", "Results", "deviations", "executed", "kernel_of", "results", "same"]
 
 # Pairwise different, and different from the sizes that cells of the tests declare.
 SIZES = {"n": 3, "m": 2, "k": 4, "q": 5}
@@ -30,7 +31,13 @@ def executed(source: str, name: str = "kernel") -> ModuleType:
 def kernel_of(given: Cell | Gradients) -> ModuleType:
     """The emitted kernel of a cell or of its gradients."""
     derived = gradients(given) if isinstance(given, Cell) else given
-    return executed(numpy_source(derived), derived.cell.name)
+    return executed(_source(derived, derived.cell.name), derived.cell.name)
+
+
+@cache
+def _source(derived: Gradients, name: str) -> str:
+    # Equal cells may have different names.
+    return numpy_source(derived)
 
 
 def results(kernel: Any, example: Example) -> Results:

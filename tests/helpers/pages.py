@@ -9,7 +9,8 @@ How a page is read:
   streams; where nothing stands below it, it must exit with 0 or 1. `derive`, `verify`, `python` and
   `cat` are run, but for `NOT_RUN` and `BY_HAND`; `; echo $?` prints the exit code.
 - In what is printed a line `...` stands for any number of lines, and `...` in a line for any text.
-  Error figures such as 7.8e-12 may differ a hundredfold, durations such as `0.3 s` at will.
+  Error figures such as 7.8e-12 may differ tenfold, numbers with more than ten decimals in the last
+  digits, durations such as `0.3 s` at will.
 """
 
 import io
@@ -19,7 +20,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -46,8 +47,8 @@ BY_HAND = ("python benchmarks/",)
 
 _FENCE = re.compile(r"\s*```(\S*)")
 _FILE = re.compile(r"# ([\w-]+\.(?:py|cell))")
-_TOKEN = re.compile(r"(\d(?:\.\d+)?e[-+]\d+)|(\d+(?:\.\d+)? s\b)|(\.\.\.)")
-_FIGURE, _DURATION = r"(\d(?:\.\d+)?e[-+]\d+)", r"\d+(?:\.\d+)? s\b"
+_FIGURE, _LONG, _DURATION = r"(\d(?:\.\d+)?e[-+]\d+)", r"(\d+\.\d{11,})", r"\d+(?:\.\d+)? s\b"
+_TOKEN = re.compile(rf"{_FIGURE}|{_LONG}|({_DURATION})|(\.\.\.)")
 
 
 @dataclass(frozen=True)
@@ -187,19 +188,12 @@ def _ran(page: Page, line: int, program: str, arguments: list[str]) -> tuple[int
     return code, stream.getvalue().splitlines()
 
 
-class _captured:
+@contextmanager
+def _captured() -> Iterator[io.StringIO]:
     """Both streams in one text."""
-
-    def __enter__(self) -> io.StringIO:
-        stream = io.StringIO()
-        self._held = redirect_stdout(stream), redirect_stderr(stream)
-        for one in self._held:
-            one.__enter__()
-        return stream
-
-    def __exit__(self, *raised: Any) -> None:
-        for one in reversed(self._held):
-            one.__exit__(*raised)
+    stream = io.StringIO()
+    with redirect_stdout(stream), redirect_stderr(stream):
+        yield stream
 
 
 def _compare(
@@ -252,17 +246,20 @@ def _begins(printed: Sequence[str], piece: Sequence[str]) -> bool:
 
 def _same(shown: str, printed: str) -> bool:
     """Whether a line is as shown, up to what may differ."""
-    pattern, figures, place = "", [], 0
+    pattern, numbers, place = "", [], 0
     for token in _TOKEN.finditer(shown):
+        figure, long, duration, _ = token.groups()
         pattern += re.escape(shown[place : token.start()])
-        pattern += _FIGURE if token[1] else _DURATION if token[2] else ".*"
-        figures += [token[1]] if token[1] else []
+        pattern += _FIGURE if figure else _LONG if long else _DURATION if duration else ".*"
+        numbers += [(float(figure or long), bool(figure))] if figure or long else []
         place = token.end()
     found = re.fullmatch(pattern + re.escape(shown[place:]), printed)
     if found is None:
         return False
-    pairs = zip(figures, found.groups(), strict=True)
-    return all(abs(float(a)) <= 100 * abs(float(b)) <= 1e4 * abs(float(a)) for a, b in pairs)
+    return all(
+        abs(a) <= 10 * abs(b) <= 100 * abs(a) if loose else abs(a - b) <= 1e-9 * abs(a)
+        for (a, loose), b in zip(numbers, map(float, found.groups()), strict=True)
+    )
 
 
 def unchecked(blocks: Sequence[Block], kinds: Mapping[str, str]) -> list[str]:

@@ -38,9 +38,7 @@ def check(cell: Cell, dtype: type, lengths: bool, chunk: int | None, data: st.Da
     """One drawn cell on one drawn example, with `chunk` steps at once in backward."""
     derived = gradients(cell)
     state = None if sizes_are_given(cell) else True
-    drawn = examples(
-        cell, dtype, min_steps=0, min_batch=0, with_lengths=lengths, with_state=state
-    )
+    drawn = examples(cell, dtype, min_steps=0, min_batch=0, with_lengths=lengths, with_state=state)
     example = data.draw(drawn, label="example")
     assume(is_finite(reference(example, derived)))
     kernel = kernel_of(derived)
