@@ -78,8 +78,8 @@ class Cell:
 
     @property
     def title(self) -> str:
-        """The first line of `doc`."""
-        return self.doc.strip().partition("\n")[0].rstrip(".")
+        """The first line of `doc`, up to its source."""
+        return self.doc.partition("Source:")[0].strip().partition("\n")[0].rstrip(".")
 
     def __str__(self) -> str:
         from derive.language import text_of

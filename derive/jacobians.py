@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from derive.differentials import earlier, is_zero, ones, parts
+from derive.differentials import earlier, ones, parts
 from derive.expressions import (
     BlockMatrix,
     Expr,
@@ -14,6 +14,7 @@ from derive.expressions import (
     MatAdd,
     MatMul,
     MatrixSymbol,
+    ZeroMatrix,
     coefficient,
     scale,
     stack,
@@ -187,7 +188,7 @@ class Writer:
 
 def _blocks(link: Link) -> list[str]:
     """The matrix of a 'rows' link, block by block."""
-    return ["0" if is_zero(part) else "I" for part in parts(link.expr)]
+    return ["0" if isinstance(part, ZeroMatrix) else "I" for part in parts(link.expr)]
 
 
 def _merged(links: tuple[Link, ...]) -> list[Link]:

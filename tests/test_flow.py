@@ -9,6 +9,7 @@ import ast
 import sys
 import tomllib
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -94,7 +95,7 @@ def imports(sources: Sources) -> list[Import]:
 
 
 def _imports(module: str, sources: Sources) -> Iterator[Import]:
-    tree = ast.parse(sources[module])
+    tree = _tree(sources[module])
     top = set(_loaded(tree))
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -109,6 +110,11 @@ def _imports(module: str, sources: Sources) -> Iterator[Import]:
                 yield Import(module, found, node in top)
     for home in _lazy(tree):
         yield Import(module, _module(home, sources), False)
+
+
+@cache
+def _tree(text: str) -> ast.Module:
+    return ast.parse(text)
 
 
 def _module(name: str, sources: Sources) -> str:
@@ -146,11 +152,7 @@ def place(module: str, flow: tuple[str, ...] = FLOW) -> int | None:
 
 def homeless(sources: Sources) -> list[str]:
     """Modules that the flow does not list."""
-    return [module for module in sources if place(module) is None and module not in EMPTY]
-
-
-# The package `derive.backends` is one place; so is each other package below.
-EMPTY: frozenset[str] = frozenset()
+    return [module for module in sources if place(module) is None]
 
 
 def backward(sources: Sources, back: Mapping[tuple[str, str], str] = BACK) -> list[str]:

@@ -180,11 +180,19 @@ def test_earlier_shifts_all_names_at_once() -> None:
     assert earlier(expr, ()) == times(vector("h[t-1]"), vector("h[t-2]"))
 
 
-def test_zero_is_seen_in_stacks_of_stacks() -> None:
-    nothing = zero((n, sp.S.One))
-    assert is_zero(stack((nothing, stack((nothing, nothing)))))
-    assert not is_zero(stack((nothing, vector("h"))))
-    assert not is_zero(vector("h"))
+def test_a_differential_is_zero_where_no_tangent_is_in_it() -> None:
+    nothing, d = zero((n, sp.S.One)), tangent(vector("h[t-1]"))
+    for still in (nothing, stack((nothing, nothing)), vector("h")):
+        assert is_zero(still)
+    for moved in (d, stack((nothing, d)), times(vector("f"), d)):
+        assert not is_zero(moved)
+
+
+def test_a_turned_matrix_moves_nothing_by_itself() -> None:
+    g = gradients(parse("input x[m]\nstate h[n]\nh = W.T @ x + U.T @ x"))
+    output = g.cell.output
+    assert is_zero(additive(g, output, tangent(output.before)))
+    assert is_zero(differential(g, output.now, {output.before: tangent(output.before)}))
 
 
 def test_parts_are_what_a_stack_is_made_of() -> None:

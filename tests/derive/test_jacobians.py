@@ -1,4 +1,4 @@
-"""Paths of differentials: they add up to the whole, and they are written as a person writes them."""
+"""Paths of differentials: they add up to the whole, and are written as a person writes them."""
 
 from typing import Any
 

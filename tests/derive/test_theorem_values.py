@@ -41,7 +41,7 @@ class Run:
         return random.uniform(-1.5, 1.5, [int(size.subs(self.sizes)) for size in name.shape])
 
     def names(self, steps: int) -> dict[str, Array]:
-        """Every name of the last `steps` steps as the toolkit calls it: C, f, C[t-1], f[t-1]"""
+        """Every name of the last `steps` steps as the toolkit calls it: C, f, C[t-1], f[t-1]."""
         found, states = dict(self.p), dict(self.start)
         for back in reversed(range(steps)):
             given = {**self.p, "x": self.xs[steps - 1 - back]}

@@ -89,7 +89,8 @@ def read_page(path: Path) -> list[Block]:
 def blocks_of(text: str) -> list[Block]:
     """The fenced blocks of a text in Markdown."""
     found: list[Block] = []
-    kind, held, start, apart = "", None, 0, True
+    held: list[str] | None = None
+    kind, start, apart = "", 0, True
     for number, line in enumerate(text.splitlines(), start=1):
         fence = _FENCE.match(line)
         if held is None and fence:
@@ -218,18 +219,28 @@ def difference(shown: Sequence[str], printed: Sequence[str]) -> str:
         starts = range(1) if first else range(len(rest) + 1)
         if last and not first:
             starts = range(max(0, len(rest) - len(piece)), len(rest) + 1)
-        place = next((k for k in starts if _begins(rest[k:], piece)), None)
+        place = next((k for k in starts if _alike(piece, rest[k:]) == len(piece)), None)
         if place is None:
-            return _unseen(piece, rest if first else [])
+            return _unseen(piece, rest, range(1) if first else range(len(rest) + 1))
         rest = rest[place + len(piece) :]
     return f"the page lacks `{rest[0]}`" if rest and len(pieces) == 1 else ""
 
 
-def _unseen(piece: list[str], rest: list[str]) -> str:
-    for k, text in enumerate(piece):
-        if k >= len(rest) or not _same(text, rest[k]):
-            return f"the page shows `{text}`" + (f", not `{rest[k]}`" if k < len(rest) else "")
-    return f"the page shows `{piece[0]}`"
+def _unseen(piece: Sequence[str], rest: Sequence[str], starts: range) -> str:
+    """The first line that differs, where most lines before it are as shown."""
+    alike = {k: _alike(piece, rest[k:]) for k in starts}
+    start = max(alike, key=lambda k: alike[k])
+    number = alike[start]
+    shown = piece[min(number, len(piece) - 1)] if piece else ""
+    place = start + number
+    found = f", not `{rest[place]}`" if place < len(rest) and (number or len(starts) == 1) else ""
+    return f"the page shows `{shown}`{found}"
+
+
+def _alike(piece: Sequence[str], printed: Sequence[str]) -> int:
+    """How many lines are the same before one is not."""
+    pairs = enumerate(zip(piece, printed, strict=False))
+    return next((k for k, (a, b) in pairs if not _same(a, b)), min(len(piece), len(printed)))
 
 
 def _stripped(lines: Iterable[str]) -> list[str]:
@@ -237,11 +248,6 @@ def _stripped(lines: Iterable[str]) -> list[str]:
     while found and not found[-1]:
         found.pop()
     return found
-
-
-def _begins(printed: Sequence[str], piece: Sequence[str]) -> bool:
-    pairs = zip(piece, printed, strict=False)
-    return len(printed) >= len(piece) and all(_same(a, b) for a, b in pairs)
 
 
 def _same(shown: str, printed: str) -> bool:

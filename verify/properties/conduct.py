@@ -63,13 +63,13 @@ def twice(trial: Trial) -> Failure | None:
     """Another run, with other inputs in between, gives the same."""
     trial.forward(mapped(trial.example, inputs=_moved))
     again = trial.forward(trial.example)
-    bounds = trial.reference().value_bounds
+    bounds = trial.value_reach
     return compare(again.values, trial.base.values, bounds, "differs in a second run", 2)
 
 
 def twice_backward(trial: Trial) -> Failure | None:
     """A second backward call on the same tape gives the same."""
-    bounds = trial.reference().grad_bounds
+    bounds = trial.grad_reach
     result = trial.forward(trial.example)
     first = {n: np.array(a) for n, a in trial.backward(trial.example, result.tape).items()}
     second = trial.backward(trial.example, result.tape)
@@ -81,7 +81,7 @@ def tapes(trial: Trial) -> Failure | None:
     result = trial.forward(trial.example)
     trial.forward(mapped(trial.example, inputs=_moved))
     got = trial.backward(trial.example, result.tape)
-    bounds = trial.reference().grad_bounds
+    bounds = trial.grad_reach
     message = "changes when another forward run comes before backward"
     return compare(got, trial.base_grads, bounds, message, 2)
 
@@ -170,14 +170,14 @@ def _spread(example: Example) -> Example:
 def strided(trial: Trial) -> Failure | None:
     """Arrays that are not contiguous give the same values."""
     got = trial.forward(_spread(trial.example), copy=False).values
-    bounds = trial.reference().value_bounds
+    bounds = trial.value_reach
     return compare(got, trial.base.values, bounds, "changes with arrays that are not contiguous", 2)
 
 
 def strided_gradients(trial: Trial) -> Failure | None:
     """Arrays that are not contiguous give the same gradients."""
     got = trial.full(_spread(trial.example), copy=False).grads
-    bounds = trial.reference().grad_bounds
+    bounds = trial.grad_reach
     return compare(got, trial.base_grads, bounds, "changes with arrays that are not contiguous", 2)
 
 

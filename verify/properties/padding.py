@@ -43,7 +43,7 @@ def _values(fill: Callable[[Array], Array], what: str) -> Callable[[Trial], Fail
         if not _beyond(trial.example).any():
             return Skip(NO_PADDING)
         got = trial.forward(_filled(trial.example, fill)).values
-        bounds = trial.reference().value_bounds
+        bounds = trial.value_reach
         return compare(got, trial.base.values, bounds, f"changes with {what} beyond the lengths", 2)
 
     return check
@@ -56,7 +56,7 @@ def _gradients(
         beyond = _beyond(trial.example)
         if not beyond.any():
             return Skip(NO_PADDING)
-        got, bounds = trial.full(_filled(trial.example, fill)).grads, trial.reference().grad_bounds
+        got, bounds = trial.full(_filled(trial.example, fill)).grads, trial.grad_reach
         inputs = {n: got[n][beyond] for n in trial.example.inputs if n in got}
         there = {n: bounds[n][beyond] for n in inputs}
         failure = zero_exactly(inputs, there, "is not zero beyond the lengths")
@@ -92,7 +92,7 @@ def rows(trial: Trial) -> Failure | Skip | None:
     steps, found = trial.example.steps, _alone(trial, trial.forward)
     got = {n: np.concatenate([r.values[n] for r in found]) for n in trial.base.values if n != "y"}
     got["y"] = np.concatenate([_padded(r.values["y"], steps) for r in found], axis=1)
-    bounds = trial.reference().value_bounds
+    bounds = trial.value_reach
     return compare(
         trial.base.values, got, bounds, "differs from the row alone at its own length", 2
     )
@@ -114,5 +114,5 @@ def rows_gradients(trial: Trial) -> Failure | Skip | None:
         for r in _alone(trial, trial.full)
     ]
     got = joined(example, found, trial.base_grads)
-    bounds = trial.reference().grad_bounds
+    bounds = trial.grad_reach
     return compare(trial.base_grads, got, bounds, "differs from the row alone at its own length", 2)

@@ -34,7 +34,7 @@ def chaining(trial: Trial) -> Failure | Skip | None:
     one = trial.forward(first)
     two = trial.forward(replace(second, state_0=_named(one.values, trial, "_T")))
     got = two.values | {"y": np.concatenate([one.values["y"], two.values["y"]])}
-    bounds = trial.reference().value_bounds
+    bounds = trial.value_reach
     return compare(
         got, trial.base.values, bounds, "changes when the sequence is run in two parts", 2
     )
@@ -58,7 +58,7 @@ def chaining_gradients(trial: Trial) -> Failure | Skip | None:
             got[name] = one_grads[name] + gradient
         elif name in example.inputs and name in one_grads:
             got[name] = np.concatenate([one_grads[name], gradient])
-    bounds = trial.reference().grad_bounds
+    bounds = trial.grad_reach
     return compare(
         got, trial.base_grads, bounds, "changes when the sequence is run in two parts", 2
     )
@@ -98,7 +98,7 @@ def causality(trial: Trial) -> Failure | Skip | None:
         failure = compare(
             {"y": got},
             {"y": trial.base.values["y"][:cut]},
-            {"y": trial.reference().value_bounds["y"][:cut]},
+            {"y": trial.value_reach["y"][:cut]},
             f"changes when only the inputs from step {cut + 1} on change",
             2,
         )
@@ -123,7 +123,7 @@ def causality_gradients(trial: Trial) -> Failure | Skip | None:
     dy[cut:] = 0
     grads = trial.full(replace(example, dy=dy, dstate_T=None)).grads
     got = {n: grads[n][cut:] for n in example.inputs if n in grads}
-    bounds = {n: a[cut:] for n, a in trial.reference().grad_bounds.items() if n in got}
+    bounds = {n: a[cut:] for n, a in trial.grad_reach.items() if n in got}
     return zero_exactly(got, bounds, f"is not zero though no output after step {cut} is used")
 
 
@@ -135,7 +135,7 @@ def batch(trial: Trial) -> Failure | Skip | None:
     got = {"y": np.concatenate([r.values["y"] for r in rows], axis=1)} | {
         n: np.concatenate([r.values[n] for r in rows]) for n in trial.base.values if n != "y"
     }
-    bounds = trial.reference().value_bounds
+    bounds = trial.value_reach
     return compare(got, trial.base.values, bounds, "changes when the row is run alone", 2)
 
 
@@ -145,7 +145,7 @@ def batch_gradients(trial: Trial) -> Failure | Skip | None:
         return Skip("no example had two rows")
     rows = [trial.full(row_alone(trial.example, b)) for b in range(trial.example.batch)]
     got = joined(trial.example, rows, trial.base_grads)
-    bounds = trial.reference().grad_bounds
+    bounds = trial.grad_reach
     return compare(got, trial.base_grads, bounds, "changes when rows are run alone", 2)
 
 
@@ -168,7 +168,7 @@ def units(trial: Trial) -> Failure | Skip | None:
         return Skip("no axis can be permuted")
     output = trial.cell.output.name
     expected = {"y": order.of(output, trial.base.values["y"], 2)}
-    right = trial.reference().value_bounds
+    right = trial.value_reach
     bounds = {"y": order.of(output, right["y"], 2)}
     for state in trial.cell.states:
         name = f"{state.name}_T"
@@ -183,7 +183,7 @@ def units_gradients(trial: Trial) -> Failure | Skip | None:
     order = permutation(trial.example)
     if order is None:
         return Skip("no axis can be permuted")
-    right = trial.reference().grad_bounds
+    right = trial.grad_reach
 
     def moved(name: str, array: Array) -> Array:
         if name in trial.example.params:

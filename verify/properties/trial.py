@@ -207,6 +207,18 @@ class Trial:
         return expected
 
     @cached_property
+    def value_reach(self) -> dict[str, Array]:
+        """How far two runs of forward on the same thing may be apart, by one run's rounding."""
+        right = self.reference()
+        return _reach(self.base.values, right.values, right.value_bounds)
+
+    @cached_property
+    def grad_reach(self) -> dict[str, Array]:
+        """As `value_reach`, for backward."""
+        right = self.reference()
+        return _reach(self.base_grads, right.grads, right.grad_bounds)
+
+    @cached_property
     def dy_only(self) -> Example:
         """The example with cotangents on outputs alone."""
         return replace(self.example, dstate_T=None)
@@ -215,6 +227,25 @@ class Trial:
     def dstate_only(self) -> Example:
         """The example with cotangents on final states alone."""
         return replace(self.example, dy=None)
+
+
+def _reach(
+    own: dict[str, Array], right: dict[str, Array], bounds: dict[str, Array]
+) -> dict[str, Array]:
+    """The bounds, if they cover the implementation's own results.
+
+    Where it computes something else, its rounding is not known: only what changes half of the
+    digits is then held against it, so that one mistake is not reported as many.
+    """
+    reach = dict(bounds)
+    for name, value in own.items():
+        with np.errstate(all="ignore"):
+            inside = np.abs(value - right[name]) <= bounds[name]
+        if not inside.all():
+            largest = np.abs(value[np.isfinite(value)]).max(initial=0.0)
+            half = float(np.sqrt(np.finfo(value.dtype).eps)) * float(largest)
+            reach[name] = np.maximum(bounds[name], half)
+    return reach
 
 
 def _expected(found: Reference) -> Expected:

@@ -81,4 +81,5 @@ def _sums(trial: Trial, whole: Example, *others: tuple[Example, float]) -> dict[
     for example, factor in others:
         bounds = trial.reference(example).grad_bounds
         total = {n: bound + bounds[n] * factor for n, bound in total.items()}
-    return total
+    reach = trial.grad_reach
+    return {n: np.maximum(bound, reach[n]) for n, bound in total.items()}

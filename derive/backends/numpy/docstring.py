@@ -36,7 +36,7 @@ def docstring(cell: Cell, digest: str, claims: Sequence["Claim"]) -> str:
             "change x before backward has run."
         ),
         ["Theorems:"] if claims else [],
-        [line for claim in claims for line in _wrapped(_claimed(claim), "    ")],
+        [line for claim in claims if claim.level for line in _wrapped(_claimed(claim), "    ")],
         _wrapped(
             "Run this file to check its gradients against differences. Written by bptt "
             f"{VERSION} from the cell {cell.name}, digest {digest}."
@@ -46,7 +46,8 @@ def docstring(cell: Cell, digest: str, claims: Sequence["Claim"]) -> str:
 
 
 def _claimed(claim: "Claim") -> str:
-    return f"{claim.statement} [{claim.verdict}; {claim.level}]"
+    note = "" if claim.should_hold else "; a common misreading"
+    return f"{claim.statement} [{claim.verdict}, {claim.level}{note}]"
 
 
 def _shapes(cell: Cell) -> list[str]:
