@@ -33,7 +33,14 @@ def backward_lines(places: Places) -> list[str]:
     loop = _Loop(places)
     body = loop.body()
     chunk = loop.factors.lines()
-    inner = [*chunk, *loop.scope.header(), *(f"    {line}" for line in body)]
+    note = ["# What needs no cotangent: for many steps at once."] if chunk else []
+    inner = [
+        *note,
+        *chunk,
+        "# The rest, step by step.",
+        *loop.scope.header(),
+        *(f"    {line}" for line in body),
+    ]
     return [
         *(f"{a.name} = {once_text(places, a)}" for a in at_level(places, ONCE)),
         *loop.buffers(),
@@ -41,6 +48,7 @@ def backward_lines(places: Places) -> list[str]:
         "for hi in range(steps, 0, -chunk):",
         "    lo = max(0, hi - chunk)",
         *(f"    {line}" for line in inner),
+        "# What no earlier step needs: for all steps in one call.",
         *after_lines(places),
     ]
 

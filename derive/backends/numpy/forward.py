@@ -23,7 +23,14 @@ def forward_lines(places: Places) -> list[str]:
     loop = _Loop(places, work)
     lines = list(hoisted_lines(places))
     body = loop.body()
-    return [*lines, *work.lines, *loop.scope.header(), *(f"    {line}" for line in body)]
+    return [
+        "# What needs no lagged state: for all steps in one call.",
+        *lines,
+        "# The rest, step by step.",
+        *work.lines,
+        *loop.scope.header(),
+        *(f"    {line}" for line in body),
+    ]
 
 
 @dataclass

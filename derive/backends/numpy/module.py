@@ -1,6 +1,7 @@
 """Schedule -> the whole module as text."""
 
 import hashlib
+import textwrap
 from collections.abc import Iterable, Sequence
 from importlib.resources import files
 from typing import TYPE_CHECKING
@@ -71,7 +72,7 @@ def _forward(places: Places) -> list[str]:
     padding, outputs = places.make("padding"), places.make("y")
     states = {s.name: places.make(f"{s.name}_seq") for s in cell.states}
     return [
-        f"{_listed(names)}, dtype, sizes = _inputs(x, params, state_0)",
+        f"[{', '.join(names)}], dtype, sizes = _inputs(x, params, state_0)",
         *_parameter_lines("forward", cell),
         'state_0 = _states("forward", "state_0", state_0, sizes, dtype)',
         *_size_lines(cell),
@@ -85,10 +86,13 @@ def _forward(places: Places) -> list[str]:
         "state_T = {",
         *(f'    "{name}": np.array({sequence}[-1]),' for name, sequence in states.items()),
         "}",
-        'tape = {"digest": _DIGEST, "dtype": dtype, "sizes": sizes, "padding": ' + padding + "}",
-        "tape.update(",
-        *(f"    {name}={name}," for name in tape_names(places)),
-        ")",
+        "tape = {",
+        '    "digest": _DIGEST,',
+        '    "dtype": dtype,',
+        '    "sizes": sizes,',
+        f'    "padding": {padding},',
+        f'    "kept": ({", ".join(tape_names(places))},),',
+        "}",
         f"return {outputs}, state_T, tape",
     ]
 
@@ -103,7 +107,7 @@ def _backward(places: Places) -> list[str]:
         'dstate_T = _states("backward", "dstate_T", dstate_T, sizes, dtype)',
         *_size_lines(cell),
         f'{places.make("padding")} = tape["padding"]',
-        *(f'{name} = tape["{name}"]' for name in tape_names(places)),
+        *_assigned(tape_names(places), 'tape["kept"]'),
         *(
             f'{places.make(f"carry_{s.name}")} = np.array(dstate_T["{s.name}"], order="C")'
             for s in cell.states
@@ -118,23 +122,18 @@ def _carry(places: Places, state: Variable) -> str:
 
 def _parameter_lines(call: str, cell: Cell) -> list[str]:
     names = [p.name for p in cell.parameters]
-    call = f'_parameters("{call}", params, sizes, dtype)'
-    return [f"{_listed(names)} = {call}" if names else call]
+    return _assigned(names, f'_parameters("{call}", params, sizes, dtype)')
 
 
-def _listed(names: Sequence[str]) -> str:
-    """A target list, on several lines if it is long."""
-    text = f"[{', '.join(names)}]"
-    if len(text) <= 50:
-        return text
-    lines: list[str] = []
-    line = " "
-    for name in names:
-        if len(line) + len(name) > 80:
-            lines, line = [*lines, line], " "
-        line += f" {name},"
-    rows = "\n".join(f"       {text}" for text in [*lines, line])
-    return f"[\n{rows}\n    ]"
+def _assigned(names: Sequence[str], value: str) -> list[str]:
+    """[names] = value, on several lines if it is long."""
+    if not names:
+        return [value]
+    line = f"[{', '.join(names)}] = {value}"
+    if len(line) <= 90:
+        return [line]
+    rows = textwrap.wrap(f"{', '.join(names)},", 86)
+    return ["[", *(f"    {row}" for row in rows), f"] = {value}"]
 
 
 def _size_lines(cell: Cell) -> list[str]:

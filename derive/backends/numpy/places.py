@@ -1,5 +1,6 @@
 """Where every value lives in the emitted module, and what it is called there."""
 
+import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -113,7 +114,8 @@ class Places:
         """What neighbouring columns of a buffer are called inside of a loop."""
         chosen = list(nodes)
         every = len(chosen) == len(self.plan.nodes)
-        return self.make(f"{buffer}_t" if every else f"{buffer}_{'_'.join(chosen)}")
+        shown = [self.plan.in_place.get(n, n) for n in chosen]
+        return self.make(f"{buffer}_t" if every else f"{buffer}_{'_'.join(shown)}")
 
     def groups(self, total: Sum) -> list[tuple[tuple[str, ...], list[Matrix]]]:
         """The products of a cotangent: neighbouring nodes whose deltas one product can take."""
@@ -206,7 +208,11 @@ class Scope:
 
     def header(self) -> list[str]:
         """`for` over all views at once: taking them in C is cheaper than slicing in the body."""
-        lines = [f"for {', '.join(self.bound)} in zip("]
+        head = f"for {', '.join(self.bound)} in zip("
+        lines = [head]
+        if len(head) > 84:
+            names = textwrap.wrap(f"{', '.join(self.bound)},", 80)
+            lines = ["for (", *(f"    {row}" for row in names), ") in zip("]
         lines += [f"    {sequence}," for sequence in self.bound.values()]
         return [*lines, "    strict=True,", "):"]
 
