@@ -18,7 +18,7 @@ def docstring(cell: Cell, digest: str, claims: Sequence["Claim"]) -> str:
     """The module's docstring, with its quotes."""
     equations = [f"    {e.name} = {text_of_expression(e.value)}" for e in cell.equations]
     sections = [
-        [f'"""{cell.title or cell.name}: forward and backward through time, for batches.'],
+        _wrapped(f'"""{cell.title or cell.name}: forward and backward through time, for batches.'),
         _wrapped(f"Source: {cell.source}") if cell.source else [],
         ["Equations of step t; @ is the matrix product, * is elementwise:"],
         equations,

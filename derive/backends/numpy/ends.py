@@ -78,9 +78,17 @@ class _Ends:
         for name, total in plan.ends.items():
             if plan.levels[name] == ONCE and name not in {p.name for p in cell.parameters}:
                 yield f"{cotangent_whole(self.places, f'bar({name})')} = {self.reduced(total)}"
+        given: set[str] = set()  # two results are never one array
         yield "return {"
         for parameter in cell.parameters:
-            yield f'    "{parameter.name}": {self.reduced(plan.ends[parameter.name])},'
+            text = self.reduced(plan.ends[parameter.name])
+            if not text:
+                sizes = ", ".join(map(str, parameter.shape))
+                text = f"np.zeros(({sizes},), dtype)"
+            elif text in given:
+                text = f"np.array({text})"
+            given.add(text)
+            yield f'    "{parameter.name}": {text},'
         for x in cell.inputs:
             text = self.whole(plan.ends[x.name], x.shape[0])
             yield f'    "{x.name}": {text},'

@@ -107,6 +107,12 @@ class _Loop:
         for state in self.plan.gradients.cell.states:
             now, before = scope(state.name), scope(state.before.name)
             lines.append(f"    np.copyto({now}, {before}, where=rows)")
+        # A step that does not count may overflow; what backward multiplies by zero is finite.
+        if any(self.places.node_of(n) in self.todo for n in self.plan.kept):
+            lines.append(f"    np.copyto({self.columns(list(self.plan.nodes))}, 0, where=rows)")
+        for name in self.todo:
+            if self.places.stored(name):
+                lines.append(f"    np.copyto({scope(name)}, 0, where=rows)")
         return lines
 
     def order(self) -> Iterator[list[str]]:

@@ -111,7 +111,9 @@ def _start(places: Places, nodes: list[str]) -> Iterator[str]:
         for rank in range(len(nodes) and max(_count(ps, source) for ps in early.values())):
             chosen = {n: _nth(ps, source, rank) for n, ps in early.items()}
             found = {n: matrix for n, matrix in chosen.items() if matrix is not None}
-            for group in runs(plan.nodes, list(found)):
+            fresh = [n for n in found if n not in started]
+            groups = runs(plan.nodes, fresh) + runs(plan.nodes, [n for n in found if n in started])
+            for group in groups:
                 matrices = [found[n] for n in group]
                 yield from _project(places, source, group, matrices, started)
     yield from _constants(places, nodes, started)

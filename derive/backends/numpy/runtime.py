@@ -62,13 +62,21 @@ def _size(dim, sizes):
     return None if None in parts else sum(parts)
 
 
+def _shape(value):
+    """The shape of what may be an array; () for what is none."""
+    try:
+        return np.shape(value)
+    except ValueError:
+        return ()
+
+
 def _learned(params, x, state_0):
     """What the named sizes are: for each the one that most arguments agree on."""
     votes = {}
     tables = ((x, _INPUTS, ("steps", "batch")), (params, _PARAMETERS, ()))
     for given, table, lead in (*tables, (state_0, _STATES, ("batch",))):
         for name, dims in table.items():
-            shape = np.shape(given.get(name)) if hasattr(given, "get") else ()
+            shape = _shape(given.get(name)) if hasattr(given, "get") else ()
             if len(shape) == len(lead) + len(dims):
                 for dim, size in zip((*lead, *dims), shape, strict=True):
                     if dim.isidentifier():
@@ -162,14 +170,20 @@ def _padding(lengths, steps, batch):
     """For each step the rows that are past their sequence's end, (B, 1); None for no lengths."""
     if lengths is None:
         return [None] * steps
-    array = np.asarray(lengths)
+    expected = f"expected whole numbers and (batch,) with batch = {batch}"
+    try:
+        array = np.asarray(lengths)
+    except ValueError:
+        raise ValueError(f"{_NAME}.forward: lengths is not an array, {expected}") from None
+    array = array.astype(int) if array.shape == (0,) else array
     if array.dtype.kind not in "iu" or array.shape != (batch,):
+        found = f"dtype {array.dtype} and shape {array.shape}"
+        raise ValueError(f"{_NAME}.forward: lengths has {found}, {expected}")
+    wrong = array[(array < 0) | (array > steps)]
+    if wrong.size:
         raise ValueError(
-            f"{_NAME}.forward: lengths has dtype {array.dtype} and shape {array.shape}, "
-            f"expected whole numbers and (batch,) with batch = {batch}"
+            f"{_NAME}.forward: lengths must be from 0 to T = {steps}, found {wrong[0]}"
         )
-    if batch and not (array.min() >= 0 and array.max() <= steps):
-        raise ValueError(f"{_NAME}.forward: lengths must be from 0 to T = {steps}, found {lengths}")
     return np.arange(steps)[:, None, None] >= array[:, None]
 
 
