@@ -172,6 +172,8 @@ def transpose(expr: Expr) -> Expr:
     """The transpose; twice is nothing, and a product turns round."""
     number, rest = coefficient(expr)
     match rest:
+        case ZeroMatrix():
+            return ZeroMatrix(expr.shape[1], expr.shape[0])
         case Transpose():
             return scale(number, rest.args[0])
         case MatMul():

@@ -1,7 +1,7 @@
 """Rules of differentiation on matrix expressions: one row for each kind of node.
 
 A row says how a tangent goes forward through the node and how a cotangent goes back through it.
-The two are written apart and the theorem `adjoint` proves that each is the other's transpose.
+The two are written apart and the theorem `gradients` proves that each is the other's transpose.
 """
 
 from collections.abc import Callable, Iterator, Mapping

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import sympy as sp
 from cells_strategy import cells
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, reject, settings
+from polynomials import SwellError
 from unrolled import Unrolled
 
 from derive.cell import Cell
@@ -74,17 +75,25 @@ def test_no_step_gives_the_cotangents_of_the_final_states_back(name: str) -> Non
     assert unrolled(cell, 2, 2, 0).differing(gradients(cell)) == []
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+def differing(cell: Cell) -> list[str]:
+    """What is wrong for a drawn cell; one whose unrolled loss swells is passed over."""
+    try:
+        return unrolled(cell, 2, 1, 2).differing(gradients(cell))
+    except SwellError:
+        reject()
+
+
+@settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(cells())
 def test_a_drawn_cell_has_the_gradients_of_its_unrolled_loss(cell: Cell) -> None:
-    assert unrolled(cell, 2, 1, 2).differing(gradients(cell)) == []
+    assert differing(cell) == []
 
 
 @pytest.mark.slow
 @settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(cells(depth=3))
 def test_a_deeper_drawn_cell_has_the_gradients_of_its_unrolled_loss(cell: Cell) -> None:
-    assert unrolled(cell, 2, 1, 2).differing(gradients(cell)) == []
+    assert differing(cell) == []
 
 
 CASES = {

@@ -11,13 +11,20 @@ from functools import cached_property
 from math import prod
 from typing import Any
 
-__all__ = ["Generators", "Polynomial", "total"]
+__all__ = ["Generators", "Polynomial", "SwellError", "total"]
 
 Number = int | Fraction
 
 # A product of generators is one whole number with a field of this many bits for each exponent:
 # products of products are then sums of numbers. `degree` keeps a field from running over.
 _BITS = 12
+
+
+MAX_PRODUCTS = 100_000
+
+
+class SwellError(Exception):
+    """A product has more terms than a test should wait for."""
 
 
 class Polynomial:
@@ -33,6 +40,8 @@ class Polynomial:
 
     def __mul__(self, other: "Polynomial | Number") -> "Polynomial":
         other = _polynomial(other)
+        if len(self.terms) * len(other.terms) > MAX_PRODUCTS:
+            raise SwellError(f"a product of {len(self.terms)} by {len(other.terms)} terms")
         terms: defaultdict[int, Number] = defaultdict(int)
         for left, a in self.terms.items():
             for right, b in other.terms.items():
