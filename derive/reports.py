@@ -12,7 +12,15 @@ from derive.gradients import Adjoint, Gradients, gradients
 from derive.jacobians import Writer
 from derive.language.printing import text_of_expression
 
-__all__ = ["cell_json", "cell_row", "claims_json", "claims_text", "list_text", "show_text"]
+__all__ = [
+    "cell_json",
+    "cell_row",
+    "claims_json",
+    "claims_text",
+    "gradient_lines",
+    "list_text",
+    "show_text",
+]
 
 
 def cell_row(cell: Cell) -> dict[str, Any]:
@@ -95,6 +103,15 @@ def show_text(g: Gradients) -> str:
         "Single assignments",
         *(f"  {a.name} = {text_of_expression(a.value)}" for a in g.forward),
         "",
+        *gradient_lines(g),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def gradient_lines(g: Gradients) -> list[str]:
+    """The reverse sweep of a step, what it carries, and the gradients."""
+    cell = g.cell
+    return [
         "Cotangents of step t, in this order; bar(v) = dL/dv",
         f"  dy is dL/dy_t from outside (y is {cell.output.name}); carry(s) comes from step t+1, at",
         "  t = T from dL/ds_T",
@@ -109,7 +126,6 @@ def show_text(g: Gradients) -> str:
         "Gradients of parameters: the sum over t and the batch of",
         *_adjoints(g.parameters),
     ]
-    return "\n".join(lines) + "\n"
 
 
 def _adjoints(adjoints: Iterable[Adjoint]) -> list[str]:

@@ -14,9 +14,15 @@ from derive.errors import UsageError
 from derive.gradients import Gradients
 from derive.language.printing import text_of_expression
 from derive.latex import latex
-from derive.reports import claims_text, show_text
+from derive.reports import claims_text, gradient_lines, show_text
 
 __all__ = ["Tour", "tour"]
+
+
+_READING = (
+    "direct: the other states of step t-1 are held fixed; total: every path is followed;",
+    "decided: both sides have one normal form, for all sizes and values, or numbers refute it",
+)
 
 
 @dataclass(frozen=True)
@@ -57,8 +63,11 @@ def tour(gradients: Gradients, claims: Sequence[Claim], folder: Path, named: str
     said = (run.stdout.strip() or run.stderr.strip() or "it says nothing").splitlines()[-1]
     lines = [cell.title or cell.name, ""]
     lines += [f"    {e.name} = {text_of_expression(e.value)}" for e in cell.equations]
+    lines += ["", "Back-propagation through time", "", *_introduced(gradients)]
+    lines += [f"    {line}" if line else "" for line in gradient_lines(gradients)]
     lines += ["", "Theorems", ""]
     lines += [f"    {line}" for claim in claims for line in _claim(claim)]
+    lines += ["", *(f"    {line}" for line in _READING)]
     lines += ["", "The kernel's check of itself", "", f"    {said}", "", "Written", ""]
     lines += [f"    {folder / name}  {what}" for what, (name, _) in files.items()]
     place, article = shlex.quote(str(folder)), shlex.quote(str(folder / f"{cell.name}.tex"))
@@ -73,6 +82,16 @@ def tour(gradients: Gradients, claims: Sequence[Claim], folder: Path, named: str
         "claims": [{"name": c.theorem, "verdict": c.verdict, "level": c.level} for c in claims],
     }
     return Tour("\n".join(lines) + "\n", facts, run.returncode == 0)
+
+
+def _introduced(gradients: Gradients) -> list[str]:
+    """Where to find names that the equations do not have."""
+    own = {e.name for e in gradients.cell.equations}
+    names = [a.name for a in gradients.forward if a.name not in own]
+    if not names:
+        return []
+    where = f"{gradients.cell.name}.txt"
+    return [f"    Names that the equations lack, such as {names[0]}, are defined in {where}.", ""]
 
 
 def _claim(claim: Claim) -> list[str]:
