@@ -11,8 +11,20 @@ from hypothesis import HealthCheck, given, settings
 import derive.normal_form
 from derive.cell import Cell
 from derive.claim import Claim
+from derive.differentials import tangent
 from derive.errors import RuleError
-from derive.expressions import Expr, MatMul, MatrixSymbol, Transpose, add, apply, constant, scale
+from derive.expressions import (
+    Expr,
+    MatMul,
+    MatrixSymbol,
+    Name,
+    Transpose,
+    add,
+    apply,
+    constant,
+    scale,
+    times,
+)
 from derive.gradients import Adjoint, Gradients, Term, gradients
 from derive.language import parse
 from derive.primitives import PRIMITIVES
@@ -155,8 +167,8 @@ def test_no_claim_about_a_drawn_cell_crashes_or_is_refuted_without_numbers(cell:
 # Verdicts that are not the polynomials' alone.
 
 
-def stated(left: Expr, right: Expr, **more: object) -> Theorem:
-    identity = Identity("left = right", "l = r", left, right, None, **more)  # type: ignore[arg-type]
+def stated(left: Expr, right: Expr, direction: Name | None = None) -> Theorem:
+    identity = Identity("left = right", "l = r", left, right, direction)
     return Theorem(
         name="stated",
         claim="left = right",
@@ -208,6 +220,16 @@ def test_a_left_side_that_is_not_the_derivative_it_stands_for_is_our_own_failure
     theorem = replace(row, identities=lambda derived: [wrong])
     with pytest.raises(RuleError, match=r"left is .* by a complex step it is"):
         prove(rnn, [theorem])
+
+
+def test_a_sum_that_the_other_side_has_only_in_part_remains_whole() -> None:
+    b = MatrixSymbol("b", *LSTM.cell.output.now.shape)
+    d = tangent(b)
+    more = add(b, constant(sp.S.One, b.shape))
+    (found,) = prove(gradients(load("rnn")), [stated(times(b, d), times(more, d), d)])
+    assert found.remainder == ("diag(b)", "-diag(b + 1)")
+    (found,) = prove(gradients(load("rnn")), [stated(add(times(b, d), d), times(more, d), d)])
+    assert found.verdict == "proved"
 
 
 def test_a_rewritten_sum_leaves_only_what_differs() -> None:

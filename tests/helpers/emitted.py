@@ -29,9 +29,26 @@ def executed(source: str, name: str = "kernel") -> ModuleType:
 
 
 def kernel_of(given: Cell | Gradients) -> ModuleType:
-    """The emitted kernel of a cell or of its gradients."""
+    """The emitted kernel of a cell or of its gradients; what it does not write to is NaN."""
     derived = gradients(given) if isinstance(given, Cell) else given
-    return executed(_source(derived, derived.cell.name), derived.cell.name)
+    module = executed(_source(derived, derived.cell.name), derived.cell.name)
+    module.np = Poisoned()
+    return module
+
+
+class Poisoned:
+    """NumPy, but new memory is full of NaN, where it would often be zero."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(np, name)
+
+    @staticmethod
+    def empty(shape: Any, dtype: Any = float) -> Array:
+        return np.full(shape, np.nan, dtype)
+
+    @staticmethod
+    def empty_like(array: Array) -> Array:
+        return np.full_like(array, np.nan)
 
 
 @cache

@@ -3,7 +3,7 @@
 from derive.cell import Cell
 from derive.language import parse
 
-__all__ = ["ODD", "UNSUPPORTED", "odd"]
+__all__ = ["ODD", "odd"]
 
 ODD = {
     "two_inputs": """
@@ -114,10 +114,6 @@ ODD = {
         M_h_prev = tanh(gates @ k + padding @ h[t-1] + dy_t)
         h_seq = M_h_prev * h_seq[t-1] + h_prev
         h = tanh(h_seq) * factor_t + delta_sums @ h_seq""",
-}
-
-# Well formed, and not emitted right so far.
-UNSUPPORTED = {
     "input_called_padding": """
         input padding[m]
         state h[n]
@@ -126,6 +122,12 @@ UNSUPPORTED = {
         input digest[m]
         state h[n]
         h = tanh(W @ digest + U @ h[t-1] + b)""",
+    "gates_of_different_inputs": """
+        input x[m], u[k]
+        state h[n]
+        f = sigmoid(W_f @ x + V_f @ u + U @ h[t-1])
+        i = sigmoid(V_i @ u)
+        h = f * h[t-1] + i""",
     "parameter_that_cancels": """
         input x[m]
         state h[n]
@@ -135,5 +137,5 @@ UNSUPPORTED = {
 
 def odd(name: str) -> Cell:
     """The odd cell of that name."""
-    lines = {**ODD, **UNSUPPORTED}[name].strip().splitlines()
+    lines = ODD[name].strip().splitlines()
     return parse("\n".join(line.strip() for line in lines) + "\n", name)

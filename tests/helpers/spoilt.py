@@ -1,9 +1,9 @@
 """Ways to spoil a derivation, one row each: for any cell, or None where it cannot be said."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from derive.expressions import Expr, MatMul, Name, Transpose, add, scale, transpose, zero
+from derive.expressions import Expr, MatMul, Name, Transpose, scale, transpose
 from derive.gradients import Adjoint, Gradients, Term, gradients
 from derive.primitives import PRIMITIVES
 
@@ -154,7 +154,6 @@ def scaled(number: int) -> Callable[[Term], tuple[Term, ...]]:
 
 
 EVERY = "x W_f U_f b_f W_i U_i b_i W_o U_o b_o W_g U_g b_g h_0 C_0"
-LESS_O = "x W_f U_f b_f W_i U_i b_i W_g U_g b_g h_0 C_0"  # what bar(C) reaches on its own
 
 SPOILT: tuple[Spoilt, ...] = (
     Spoilt("slope of sigmoid is y", slope("sigmoid", lambda z, y: y), EVERY),
@@ -170,8 +169,10 @@ SPOILT: tuple[Spoilt, ...] = (
     Spoilt("a term of dx doubled", first("inputs", several, last_term(scaled(2))), "x"),
     Spoilt(
         "a term of a cotangent dropped",
-        first("backward", lambda a: several(a) and a.terms[-1].through != "carry", lambda t: t[:-1]),
-        LESS_O + " W_o U_o b_o",
+        first(
+            "backward", lambda a: several(a) and a.terms[-1].through != "carry", lambda t: t[:-1]
+        ),
+        EVERY,
     ),
     Spoilt(
         "a term of a cotangent negated",
@@ -182,14 +183,13 @@ SPOILT: tuple[Spoilt, ...] = (
         ),
         EVERY,
     ),
-    Spoilt("the last gradient doubled", where_last := first("parameters", bool, last_term(scaled(2))), "W_f"),
+    Spoilt("a gradient doubled", first("parameters", bool, last_term(scaled(2))), "W_f"),
     Spoilt("U not transposed in the carries", where("states", unturned), EVERY),
     Spoilt("gradients of U transposed", where("parameters", turned), "U_f U_i U_o U_g"),
-    Spoilt("gates swapped in parameters", swapped_gates("parameters"), "W_f U_f b_f W_g U_g b_g"),
+    Spoilt("gates swapped in parameters", swapped_gates("parameters"), "W_g U_g b_g W_o U_o b_o"),
     Spoilt("gates swapped in the carries", swapped_gates("states"), EVERY),
     Spoilt("gates swapped in dx", swapped_gates("inputs"), "x"),
     Spoilt("factors of a product swapped", swapped_factors, EVERY),
     Spoilt("h for h[t-1] in parameters", shifted("parameters", last=False), "U_f U_i U_o U_g"),
-    Spoilt("the last state shifted in slopes", shifted("backward", last=True), EVERY),
-    Spoilt("the first state shifted in slopes", shifted("backward", last=False), ""),
+    Spoilt("C for C[t-1] in slopes", shifted("backward", last=True), EVERY),
 )

@@ -59,7 +59,21 @@ class Factors:
             if level_of(places, factor) != ONCE:
                 calls.into(f"{name}[:hi - lo]", factor)
                 calls.depth = 0
-        return [*(f"{part} = {text}" for part, text in self.reads.items()), *calls.lines]
+        return [
+            *(f"{part} = {text}" for part, text in self.reads.items()),
+            *calls.lines,
+            *self._without_padding(),
+        ]
+
+    def _without_padding(self) -> list[str]:
+        """A step that does not count may have infinite factors; its cotangents are zero."""
+        plan, places = self.places.plan, self.places
+        padding = places.make("padding")
+        filled = [f"{n}[:hi - lo]" for f, n in self.slabs.items() if level_of(places, f) != ONCE]
+        if any(n in plan.looped and n in plan.inlined for n in plan.nodes):
+            filled.append(f"{places.deltas}[lo:hi]")
+        copies = [f"    np.copyto({array}, 0, where={padding}[lo:hi])" for array in filled]
+        return [f"if {padding}[0] is not None:", *copies] if copies else []
 
     def allocations(self) -> list[str]:
         """Statements before the loop; call it after `lines`."""

@@ -4,8 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from emitted import deviations, results, same
+from emitted import deviations, kernel_of, results, same
 from kernel_cases import ALL, DTYPES, made
+
+from derive.gradients import gradients
+from derive.language import parse
+from verify.strategies import make_example
 
 
 def strided(a: np.ndarray) -> np.ndarray:
@@ -80,3 +84,30 @@ def test_lengths_are_whole_numbers_of_any_kind(kind):
     given = kind(case.lengths.tolist()) if kind in (list, tuple) else other
     given = strided(case.lengths.astype(float)).astype(int) if kind is strided else given
     assert same(results(kernel, replace(case, lengths=given)), results(kernel, case))
+
+
+def beyond(reason, *row):
+    return pytest.param(*row, marks=pytest.mark.xfail(reason=reason, raises=RuntimeWarning))
+
+
+# The right side, x at the first step of a sequence of one or two steps. One step more overflows.
+OVERFLOWS = [
+    ("exp(x + h[t-1]) + x", 6.0, 2),
+    ("exp(h[t-1]) * tanh(x) + x", 6.0, 2),
+    ("exp(h[t-1]) - exp(2 * h[t-1]) + x", 5.0, 2),
+    ("x + h[t-1] * h[t-1] - h[t-1] ** 3", 1e40, 2),
+    ("h[t-1] ** 3 + x", 1e60, 2),
+    beyond("inf * 0 in a step that is held", "exp(h[t-1]) * exp(-2 * h[t-1]) + x", 800.0, 1),
+]
+
+
+@pytest.mark.parametrize(("right", "first", "length"), OVERFLOWS)
+def test_a_state_that_would_overflow_one_step_later_still_has_its_gradient(right, first, length):
+    derived = gradients(parse(f"input x[n]\nstate h[n]\nh = {right}\n", "exploding"))
+    example = make_example(
+        derived.cell, steps=3, batch=2, sizes={"n": 1}, seed=0, with_state=False, with_lengths=True
+    )
+    x = np.full((3, 2, 1), -0.5)
+    x[0, 0] = first
+    case = replace(example, inputs={"x": x}, lengths=np.array([length, 3]))
+    assert deviations(results(kernel_of(derived), case), case, derived) == []

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from emitted import deviations, named, results, same
 from kernel_cases import ALL, DTYPES, made
-from odd_cells import UNSUPPORTED
 
 # Rows: T, B, and what else is special.
 SHAPES = (
@@ -29,24 +28,6 @@ def test_results_lie_within_the_bounds_of_the_reference(name, dtype):
     for seed, (steps, batch, options) in enumerate(SHAPES):
         case = example(steps, batch, seed, dtype=dtype, **options)
         assert deviations(results(kernel, case), case, derived) == [], case.label
-
-
-REASONS = {
-    "input_called_padding": "the tape keeps its own 'padding' under the input's name",
-    "input_called_digest": "the tape keeps its own 'digest' under the input's name",
-    "parameter_that_cancels": "a gradient without terms is emitted as no text: a SyntaxError",
-}
-
-
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(n, marks=pytest.mark.xfail(reason=REASONS[n])) for n in UNSUPPORTED],
-)
-def test_results_lie_within_the_bounds_for_cells_that_are_not_emitted_right_yet(name):
-    kernel, derived, example = made(name)
-    for with_lengths in (True, False):
-        case = example(with_lengths=with_lengths)
-        assert deviations(results(kernel, case), case, derived) == []
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -110,12 +91,7 @@ def test_backward_twice_gives_the_same_though_the_first_result_is_overwritten(na
     assert same(kernel.backward(case.params, tape, case.dy, case.dstate_T), kept)
 
 
-SHARED = pytest.mark.xfail(reason="equal gradients of two parameters are one array")
-
-
-@pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=SHARED if n == "two_biases" else ()) for n in ALL]
-)
+@pytest.mark.parametrize("name", ALL)
 def test_no_two_results_share_memory(name):
     kernel, _, example = made(name)
     case = example()

@@ -38,12 +38,6 @@ def without(name):
     return {n: a for n, a in P.items() if n != name}
 
 
-def broken(reason, *row):
-    return pytest.param(*row, marks=pytest.mark.xfail(reason=reason, raises=AssertionError))
-
-
-RAW = "np.shape raises before the argument is checked: NumPy's own message, no name in it"
-
 FORWARD = [
     (
         forward(x=X[..., :1]),
@@ -58,7 +52,7 @@ FORWARD = [
     (forward(x=None), f"x has dtype object, expected {REAL}"),
     (forward(x={"x": X}), f"x has dtype object, expected {REAL}"),
     (forward(x="abc"), f"x has dtype <U3, expected {REAL}"),
-    broken(RAW, forward(x=[RAGGED, RAGGED]), "x is not an array of numbers"),
+    (forward(x=[RAGGED, RAGGED]), "x is not an array of numbers"),
     (param("W_f", np.zeros((4, 2))), "params['W_f'] has shape (4, 2), expected (n, m) with n = 3"),
     (param("W_f", P["W_f"].T), "params['W_f'] has shape (2, 3), expected (n, m) with n = 3, m = 2"),
     (param("U_g", np.zeros((3, 4))), "params['U_g'] has shape (3, 4), expected (n, n) with n = 3"),
@@ -68,7 +62,7 @@ FORWARD = [
     (param("b_o", np.zeros(3, int)), "params['b_o'] has dtype int64, expected float64"),
     (param("b_o", None), "params['b_o'] has dtype object, expected float64"),
     (param("b_o", [1, 2, 3]), "params['b_o'] has dtype int64, expected float64"),
-    broken(RAW, param("b_o", RAGGED), "params['b_o'] is not an array of numbers"),
+    (param("b_o", RAGGED), "params['b_o'] is not an array of numbers"),
     (param("W_z", P["W_f"]), f"params has the key 'W_z', expected {NAMES}"),
     (param(3, P["W_f"]), f"params has the key 3, expected {NAMES}"),
     (forward(params=without("U_o")), "params lacks 'U_o'"),
@@ -92,7 +86,7 @@ FORWARD = [
     (forward(state_0={"c": S["C"]}), "state_0 has the key 'c', expected h, C"),
     (forward(state_0=(S["h"], S["C"])), "state_0 is a tuple, expected a dict"),
     (forward(state_0=S["h"]), "state_0 is a ndarray, expected a dict"),
-    broken(RAW, forward(state_0={"h": RAGGED}), "state_0['h'] is not an array of numbers"),
+    (forward(state_0={"h": RAGGED}), "state_0['h'] is not an array of numbers"),
 ]
 
 WHOLE = "expected whole numbers and (batch,) with batch = 3"
@@ -106,14 +100,13 @@ LENGTHS = [
     (forward(lengths=[True] * 3), f"lengths has dtype bool and shape (3,), {WHOLE}"),
     (forward(lengths="abc"), f"lengths has dtype <U3 and shape (), {WHOLE}"),
     (forward(lengths=[None] * 3), f"lengths has dtype object and shape (3,), {WHOLE}"),
-    (forward(lengths=[1, -1, 2]), f"{RANGE} [1, -1, 2]"),
-    (forward(lengths=[1, 5, 2]), f"{RANGE} [1, 5, 2]"),
-    (forward(lengths=np.array([1, 5, 2], np.uint8)), f"{RANGE} [1 5 2]"),
-    broken(RAW, forward(lengths=[[1], [1, 2], [3]]), "lengths "),
-    broken(
-        "the whole array is printed, on many lines",
+    (forward(lengths=[1, -1, 2]), f"{RANGE} -1"),
+    (forward(lengths=[1, 5, 2]), f"{RANGE} 5"),
+    (forward(lengths=np.array([1, 5, 2], np.uint8)), f"{RANGE} 5"),
+    (forward(lengths=[[1], [1, 2], [3]]), f"lengths is not an array, {WHOLE}"),
+    (
         forward(x=np.zeros((4, 200, 2)), state_0=None, lengths=np.arange(200)),
-        RANGE,
+        f"{RANGE} 5",
     ),
 ]
 
@@ -256,6 +249,7 @@ def test_a_size_that_only_an_initial_state_can_tell_is_asked_for():
     assert np.array_equal(finals["s"], np.ones((1, 5)))
 
 
-@pytest.mark.xfail(reason="an empty list is float64 to NumPy", raises=ValueError)
-def test_no_lengths_for_no_rows_are_taken():
-    KERNEL.forward(P, np.zeros((2, 0, 2)), lengths=[])
+@pytest.mark.parametrize("lengths", [[], (), np.zeros(0, int)])
+def test_no_lengths_for_no_rows_are_taken(lengths):
+    y = KERNEL.forward(P, np.zeros((2, 0, 2)), lengths=lengths)[0]
+    assert y.shape == (2, 0, 3)

@@ -27,6 +27,14 @@ def test_one_unit_is_computed_like_many(name, dtype):
             assert deviations(results(kernel, case), case, derived) == [], case.label
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("name", "n"), [("rnn", 128), ("lstm", 64), ("gru", 96)])
+def test_a_step_of_a_million_multiplications_is_right(name, n, dtype):
+    kernel, derived, example = made(name)
+    case = example(2, 66, 1, {"n": n, "m": 5}, dtype=dtype, with_lengths=True)
+    assert deviations(results(kernel, case), case, derived) == []
+
+
 @pytest.mark.parametrize("name", ALL)
 def test_no_array_is_negated(name):
     tree = ast.parse(numpy_source(derived_for(name)))

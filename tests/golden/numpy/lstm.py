@@ -1,0 +1,532 @@
+"""Long short-term memory with a forget gate: forward and backward through time, for batches.
+
+Source: Hochreiter & Schmidhuber (1997), doi:10.1162/neco.1997.9.8.1735; forget gate: Gers,
+Schmidhuber & Cummins (2000), doi:10.1162/089976600300015015; without peepholes, eqs. as NP in
+Greff et al. (2017), doi:10.1109/TNNLS.2016.2582924.
+
+Equations of step t; @ is the matrix product, * is elementwise:
+
+    f = sigmoid(W_f @ x + U_f @ h[t-1] + b_f)
+    i = sigmoid(W_i @ x + U_i @ h[t-1] + b_i)
+    o = sigmoid(W_o @ x + U_o @ h[t-1] + b_o)
+    g = tanh(W_g @ x + U_g @ h[t-1] + b_g)
+    C = f * C[t-1] + i * g
+    h = o * tanh(C)
+
+Shapes:
+
+    x: (steps, batch, m)
+    y: (steps, batch, n), which is h
+    state h: (batch, n)
+    state C: (batch, n)
+    W_f, W_i, W_o, W_g: (n, m)
+    U_f, U_i, U_o, U_g: (n, n)
+    b_f, b_i, b_o, b_g: (n)
+
+    y, state_T, tape = forward(params, x, state_0=None, *, lengths=None)
+    grads = backward(params, tape, dy=None, dstate_T=None)
+
+None means zeros. lengths, whole numbers (batch,), are the sequences' own lengths: a state stays
+as it is past its sequence's end, y is zero there, and what stands in x or dy there has no
+effect. grads has an entry for each parameter, for each input, and for each initial state, under
+its name with _0. The tape refers to x: do not change x before backward has run.
+
+Theorems:
+
+    dL/d(parameters, inputs, initial states) = the sums of the reverse sweep, for any T [proved,
+    decided]
+    dC_t/dC_{t-1} = diag(f_t), direct [proved, decided]
+    dC_T/dC_0 = diag(product over t = 1..T of (f_t)) [proved, decided]
+    dC_t/dC_{t-1} = diag(f_t) + (dC_t/dh_{t-1}) diag((1 - tanh(C_{t-1}) ** 2) * o_{t-1}), total,
+    where dC_t/dh_{t-1} = diag(f_t * (1 - f_t) * C_{t-1}) U_f + diag(i_t * (1 - i_t) * g_t) U_i
+    + diag((1 - g_t ** 2) * i_t) U_g [proved, decided]
+    dC_t/dC_{t-1} = diag(f_t), total [refuted, decided; a common misreading]
+    dC_t/dC_{t-2} = dC_t/dC_{t-1} times the same one step earlier, total [refuted, decided; a
+    common misreading]
+
+Run this file to check its gradients against differences. Written by bptt 0.1.0 from the cell
+lstm, digest 0d65fcee5cb1bfee.
+"""
+
+
+import sys
+
+import numpy as np
+
+__all__ = ["backward", "forward", "self_check"]
+
+
+_NAME = "lstm"
+_DIGEST = "0d65fcee5cb1bfee"
+_PARAMETERS = {
+    "W_f": ("n", "m"),
+    "U_f": ("n", "n"),
+    "b_f": ("n",),
+    "W_i": ("n", "m"),
+    "U_i": ("n", "n"),
+    "b_i": ("n",),
+    "W_o": ("n", "m"),
+    "U_o": ("n", "n"),
+    "b_o": ("n",),
+    "W_g": ("n", "m"),
+    "U_g": ("n", "n"),
+    "b_g": ("n",),
+}
+_INPUTS = {
+    "x": ("m",),
+}
+_STATES = {
+    "h": ("n",),
+    "C": ("n",),
+}
+# Complex numbers, in `forward` alone, are for the complex-step derivative.
+_DTYPES = (np.float32, np.float64, np.complex128)
+
+
+@np.errstate(over="ignore", under="ignore")
+def forward(params, x, state_0=None, *, lengths=None):
+    """Run a batch of sequences; shapes are in the module's docstring."""
+    [x], dtype, sizes = _inputs(x, params, state_0)
+    [
+        W_f, U_f, b_f, W_i, U_i, b_i, W_o, U_o, b_o, W_g, U_g, b_g,
+    ] = _parameters("forward", params, sizes, dtype)
+    state_0 = _states("forward", "state_0", state_0, sizes, dtype)
+    steps, batch = sizes["steps"], sizes["batch"]
+    n = sizes["n"]
+    m = sizes["m"]
+    padding = _padding(lengths, steps, batch)
+    if lengths is not None:
+        x = np.where(padding, 0, x).astype(dtype, copy=False)
+    # What needs no lagged state: for all steps in one call.
+    gates = np.empty((steps, batch, 4*n), dtype)
+    h_seq = np.empty((steps + 1, batch, n), dtype)
+    h_seq[0] = state_0["h"]
+    C_seq = np.empty((steps + 1, batch, n), dtype)
+    C_seq[0] = state_0["C"]
+    tanh_C_seq = np.empty((steps, batch, n), dtype)
+    np.matmul(_flat(x), np.concatenate((W_o, W_f, W_i, W_g)).T, out=_flat(gates))
+    gates += np.concatenate((b_o, b_f, b_i, b_g))
+    # The rest, step by step.
+    product_4_n = np.empty((batch, 4*n), dtype)
+    blocks = _blocks(np.concatenate((U_o, U_f, U_i, U_g)).T, batch)
+    product_4_n_blocks = _in_blocks(product_4_n, blocks)
+    work_n_0 = np.empty((batch, n), dtype)
+    for (
+        gates_t, h_prev, gates_o_f_i, gates_g, C, f, C_prev, i, g, tanh_C, h, o, rows,
+    ) in zip(
+        gates,
+        h_seq[:-1],
+        gates[:, :, :3*n],
+        gates[:, :, 3*n:],
+        C_seq[1:],
+        gates[:, :, n:2*n],
+        C_seq[:-1],
+        gates[:, :, 2*n:3*n],
+        gates[:, :, 3*n:],
+        tanh_C_seq,
+        h_seq[1:],
+        gates[:, :, :n],
+        padding,
+        strict=True,
+    ):
+        np.matmul(h_prev, blocks, out=product_4_n_blocks)
+        np.add(gates_t, product_4_n, out=gates_t)
+        _sigmoid(gates_o_f_i, gates_o_f_i)
+        _tanh(gates_g, gates_g)
+        np.multiply(f, C_prev, out=C)
+        np.multiply(i, g, out=work_n_0)
+        np.add(C, work_n_0, out=C)
+        _tanh(C, tanh_C)
+        np.multiply(o, tanh_C, out=h)
+        if rows is not None:
+            np.copyto(h, h_prev, where=rows)
+            np.copyto(C, C_prev, where=rows)
+            np.copyto(gates_t, 0, where=rows)
+            np.copyto(tanh_C, 0, where=rows)
+    y = np.array(h_seq[1:])
+    if lengths is not None:
+        np.copyto(y, 0, where=padding)
+    state_T = {
+        "h": np.array(h_seq[-1]),
+        "C": np.array(C_seq[-1]),
+    }
+    tape = {
+        "digest": _DIGEST,
+        "dtype": dtype,
+        "sizes": sizes,
+        "padding": padding,
+        "kept": (x, h_seq, C_seq, gates, tanh_C_seq,),
+    }
+    return y, state_T, tape
+
+
+@np.errstate(over="ignore", under="ignore")
+def backward(params, tape, dy=None, dstate_T=None):
+    """Gradients of sum(dy * y) + sum(dstate_T * state_T), summed over steps and batch."""
+    tape = _tape(tape)
+    sizes, dtype = dict(tape["sizes"]), tape["dtype"]
+    [
+        W_f, U_f, b_f, W_i, U_i, b_i, W_o, U_o, b_o, W_g, U_g, b_g,
+    ] = _parameters("backward", params, sizes, dtype)
+    dy = _outputs(dy, tape, ("n",))
+    dstate_T = _states("backward", "dstate_T", dstate_T, sizes, dtype)
+    steps, batch = sizes["steps"], sizes["batch"]
+    n = sizes["n"]
+    m = sizes["m"]
+    padding = tape["padding"]
+    [x, h_seq, C_seq, gates, tanh_C_seq] = tape["kept"]
+    carry_h = np.array(dstate_T["h"], order="C")
+    carry_C = np.array(dstate_T["C"], order="C")
+    deltas = np.empty((steps, batch, 4*n), dtype)
+    chunk = _chunk(4*n, batch, dtype)
+    factor = np.empty((min(chunk, steps), batch, n), dtype)
+    d_h = np.empty((batch, n), dtype)
+    d_C = np.empty((batch, n), dtype)
+    blocks_2 = _blocks(np.concatenate((U_o, U_f, U_i, U_g)), batch)
+    carry_h_blocks = _in_blocks(carry_h, blocks_2)
+    for hi in range(steps, 0, -chunk):
+        lo = max(0, hi - chunk)
+        # What needs no cotangent: for many steps at once.
+        tanh_C_part = tanh_C_seq[lo:hi]
+        o_part = gates[lo:hi, :, :n]
+        C_prev_part = C_seq[lo:hi]
+        f_part = gates[lo:hi, :, n:2*n]
+        g_part = gates[lo:hi, :, 3*n:]
+        i_part = gates[lo:hi, :, 2*n:3*n]
+        np.subtract(1, o_part, out=deltas[lo:hi, :, :n])
+        np.multiply(deltas[lo:hi, :, :n], tanh_C_part, out=deltas[lo:hi, :, :n])
+        np.multiply(deltas[lo:hi, :, :n], o_part, out=deltas[lo:hi, :, :n])
+        np.subtract(1, f_part, out=deltas[lo:hi, :, n:2*n])
+        np.multiply(deltas[lo:hi, :, n:2*n], C_prev_part, out=deltas[lo:hi, :, n:2*n])
+        np.multiply(deltas[lo:hi, :, n:2*n], f_part, out=deltas[lo:hi, :, n:2*n])
+        np.subtract(1, i_part, out=deltas[lo:hi, :, 2*n:3*n])
+        np.multiply(deltas[lo:hi, :, 2*n:3*n], g_part, out=deltas[lo:hi, :, 2*n:3*n])
+        np.multiply(deltas[lo:hi, :, 2*n:3*n], i_part, out=deltas[lo:hi, :, 2*n:3*n])
+        np.multiply(g_part, g_part, out=deltas[lo:hi, :, 3*n:])
+        np.subtract(1, deltas[lo:hi, :, 3*n:], out=deltas[lo:hi, :, 3*n:])
+        np.multiply(deltas[lo:hi, :, 3*n:], i_part, out=deltas[lo:hi, :, 3*n:])
+        np.multiply(tanh_C_part, tanh_C_part, out=factor[:hi - lo])
+        np.subtract(1, factor[:hi - lo], out=factor[:hi - lo])
+        np.multiply(factor[:hi - lo], o_part, out=factor[:hi - lo])
+        if padding[0] is not None:
+            np.copyto(factor[:hi - lo], 0, where=padding[lo:hi])
+            np.copyto(deltas[lo:hi], 0, where=padding[lo:hi])
+        # The rest, step by step.
+        for rows, dy_t, deltas_o, factor_t, deltas_f_i_g_each, deltas_t, f in zip(
+            padding[lo:hi][::-1],
+            dy[lo:hi][::-1],
+            deltas[lo:hi, :, :n][::-1],
+            factor[:hi - lo][::-1],
+            deltas[lo:hi, :, n:].reshape((hi - lo, batch, 3, n))[::-1],
+            deltas[lo:hi][::-1],
+            gates[lo:hi, :, n:2*n][::-1],
+            strict=True,
+        ):
+            if rows is not None:
+                held_h = np.where(rows, carry_h, 0)
+                np.copyto(carry_h, 0, where=rows)
+                held_C = np.where(rows, carry_C, 0)
+                np.copyto(carry_C, 0, where=rows)
+            np.add(dy_t, carry_h, out=d_h)
+            np.multiply(deltas_o, d_h, out=deltas_o)
+            np.multiply(d_h, factor_t, out=d_C)
+            np.add(d_C, carry_C, out=d_C)
+            np.multiply(deltas_f_i_g_each, d_C[:, None], out=deltas_f_i_g_each)
+            np.matmul(deltas_t, blocks_2, out=carry_h_blocks)
+            np.multiply(d_C, f, out=carry_C)
+            if rows is not None:
+                np.add(carry_h, held_h, out=carry_h)
+                np.add(carry_C, held_C, out=carry_C)
+    # What no earlier step needs: for all steps in one call.
+    outer_x = _flat(deltas).T @ _flat(x)
+    outer_h_prev = _flat(deltas).T @ _flat(h_seq[:-1])
+    delta_sums = np.ones(steps * batch, dtype) @ _flat(deltas)
+    return {
+        "W_f": outer_x[n:2*n],
+        "U_f": outer_h_prev[n:2*n],
+        "b_f": delta_sums[n:2*n],
+        "W_i": outer_x[2*n:3*n],
+        "U_i": outer_h_prev[2*n:3*n],
+        "b_i": delta_sums[2*n:3*n],
+        "W_o": outer_x[0:n],
+        "U_o": outer_h_prev[0:n],
+        "b_o": delta_sums[0:n],
+        "W_g": outer_x[3*n:4*n],
+        "U_g": outer_h_prev[3*n:4*n],
+        "b_g": delta_sums[3*n:4*n],
+        "x": (_flat(deltas) @ np.concatenate((W_o, W_f, W_i, W_g))).reshape(steps, batch, m),
+        "h_0": carry_h,
+        "C_0": carry_C,
+    }
+
+
+def _sigmoid(z, y=None):
+    """1/(1 + exp(-z)), into `y` if it is given."""
+    if y is None:
+        y = np.empty_like(z)
+    np.multiply(z, -1, out=y)
+    np.exp(y, out=y)
+    np.add(y, 1, out=y)
+    np.reciprocal(y, out=y)
+    return y
+
+
+def _tanh(z, y=None):
+    """tanh(z), into `y` if it is given."""
+    if y is None:
+        y = np.empty_like(z)
+    np.tanh(z, out=y)
+    return y
+
+
+def _flat(array):
+    """(T, B, k) as (T*B, k)."""
+    return array.reshape(array.shape[0] * array.shape[1], array.shape[2])
+
+
+def _chunk(width, batch, dtype):
+    """How many steps to treat at once, so that their factors stay in the cache."""
+    return max(1, (1 << 19) // max(1, width * batch * dtype.itemsize))
+
+
+def _blocks(matrix, batch):
+    """`matrix` (K, N) for products with (batch, K), in blocks of columns if that is faster.
+
+    BLAS copies the operands of a large product before it multiplies; below some 10**6
+    multiplications it does not, and at these shapes the copy costs more than it gains.
+    """
+    inner, columns = matrix.shape
+    if batch > 1 and batch * inner * columns > 1_000_000:
+        for width in (128, 64, 32):
+            if columns % width == 0 and columns > width and batch * inner * width <= 1_000_000:
+                blocks = matrix.reshape(inner, columns // width, width)
+                return np.ascontiguousarray(blocks.transpose(1, 0, 2))
+    return np.ascontiguousarray(matrix)
+
+
+def _in_blocks(array, blocks):
+    """The view of `array` (batch, N) that a product with `blocks` writes into."""
+    if blocks.ndim == 2:
+        return array
+    count, _, width = blocks.shape
+    return array.reshape(array.shape[0], count, width).transpose(1, 0, 2)
+
+
+def _size(dim, sizes):
+    """A size such as 'n', 'n + m' or '3' as a number; None if it is not known yet."""
+    parts = [sizes.get(p, int(p) if p.isdigit() else None) for p in dim.split(" + ")]
+    return None if None in parts else sum(parts)
+
+
+def _shape(value):
+    """The shape of what may be an array; () for what is none."""
+    try:
+        return np.shape(value)
+    except ValueError:
+        return ()
+
+
+def _learned(params, x, state_0):
+    """What the named sizes are: for each the one that most arguments agree on."""
+    votes = {}
+    tables = ((x, _INPUTS, ("steps", "batch")), (params, _PARAMETERS, ()))
+    for given, table, lead in (*tables, (state_0, _STATES, ("batch",))):
+        for name, dims in table.items():
+            shape = _shape(given.get(name)) if hasattr(given, "get") else ()
+            if len(shape) == len(lead) + len(dims):
+                for dim, size in zip((*lead, *dims), shape, strict=True):
+                    if dim.isidentifier():
+                        votes.setdefault(dim, []).append(size)
+    return {dim: max(sizes, key=sizes.count) for dim, sizes in votes.items()}
+
+
+def _array(call, label, value, dims, sizes, dtype):
+    """`value` as an array, after its dtype and shape were checked."""
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise ValueError(f"{_NAME}.{call}: {label} is not an array of numbers") from None
+    if dtype is None and array.dtype.type not in _DTYPES:
+        names = " or ".join(np.dtype(t).name for t in _DTYPES)
+        raise TypeError(f"{_NAME}.{call}: {label} has dtype {array.dtype}, expected {names}")
+    if dtype is not None and array.dtype != dtype:
+        raise TypeError(
+            f"{_NAME}.{call}: {label} has dtype {array.dtype}, expected {dtype} like the input"
+        )
+    expected = tuple(_size(dim, sizes) for dim in dims)
+    if array.shape != expected:
+        names = dict.fromkeys(p for d in dims for p in d.split(" + ") if p in sizes)
+        shown = ", ".join(f"{name} = {sizes[name]}" for name in names)
+        raise ValueError(
+            f"{_NAME}.{call}: {label} has shape {array.shape}, expected ({', '.join(dims)})"
+            + (f" with {shown}" if shown else "")
+        )
+    return array
+
+
+def _named(call, label, given, expected):
+    """`given` as a dict whose keys are all in `expected`."""
+    if not hasattr(given, "keys"):
+        raise TypeError(f"{_NAME}.{call}: {label} is a {type(given).__name__}, expected a dict")
+    for key in given:
+        if key not in expected:
+            raise ValueError(
+                f"{_NAME}.{call}: {label} has the key {key!r}, expected {', '.join(expected)}"
+            )
+    return given
+
+
+def _parameters(call, params, sizes, dtype):
+    """Every parameter, checked."""
+    given = _named(call, "params", params, _PARAMETERS)
+    for name in _PARAMETERS:
+        if name not in given:
+            raise ValueError(f"{_NAME}.{call}: params lacks {name!r}")
+    return [
+        _array(call, f"params[{name!r}]", given[name], dims, sizes, dtype)
+        for name, dims in _PARAMETERS.items()
+    ]
+
+
+def _inputs(x, params, state_0):
+    """Every input, checked; the first one fixes the dtype, all arguments the sizes."""
+    if len(_INPUTS) == 1:
+        given, labels = dict.fromkeys(_INPUTS, x), dict.fromkeys(_INPUTS, "x")
+    else:
+        given, labels = _named("forward", "x", x, _INPUTS), {n: f"x[{n!r}]" for n in _INPUTS}
+    sizes = _learned(params, given, state_0)
+    arrays, dtype = [], None
+    for name, dims in _INPUTS.items():
+        if name not in given:
+            raise ValueError(f"{_NAME}.forward: x lacks {name!r}")
+        lead = ("steps", "batch", *dims)
+        array = _array("forward", labels[name], given[name], lead, sizes, dtype)
+        arrays, dtype = [*arrays, array], array.dtype
+    return arrays, dtype, sizes
+
+
+def _states(call, label, given, sizes, dtype):
+    """A state for each name, (B, size); what is not given is zero."""
+    given = {} if given is None else _named(call, label, given, _STATES)
+    arrays = {
+        name: _array(call, f"{label}[{name!r}]", given[name], ("batch", *dims), sizes, dtype)
+        for name, dims in _STATES.items()
+        if given.get(name) is not None
+    }
+    for name, dims in _STATES.items():
+        if name not in arrays:
+            size = _size(dims[0], sizes)
+            if size is None:
+                raise ValueError(f"{_NAME}.{call}: {label}[{name!r}] is needed to fix its size")
+            arrays[name] = np.zeros((sizes["batch"], size), dtype)
+    return arrays
+
+
+def _padding(lengths, steps, batch):
+    """For each step the rows that are past their sequence's end, (B, 1); None for no lengths."""
+    if lengths is None:
+        return [None] * steps
+    expected = f"expected whole numbers and (batch,) with batch = {batch}"
+    try:
+        array = np.asarray(lengths)
+    except ValueError:
+        raise ValueError(f"{_NAME}.forward: lengths is not an array, {expected}") from None
+    array = array.astype(int) if array.shape == (0,) else array
+    if array.dtype.kind not in "iu" or array.shape != (batch,):
+        found = f"dtype {array.dtype} and shape {array.shape}"
+        raise ValueError(f"{_NAME}.forward: lengths has {found}, {expected}")
+    wrong = array[(array < 0) | (array > steps)]
+    if wrong.size:
+        raise ValueError(
+            f"{_NAME}.forward: lengths must be from 0 to T = {steps}, found {wrong[0]}"
+        )
+    return np.arange(steps)[:, None, None] >= array[:, None]
+
+
+def _outputs(dy, tape, dims):
+    """The cotangents of the outputs, zero where there is padding."""
+    padding, sizes, dtype = tape["padding"], dict(tape["sizes"]), tape["dtype"]
+    shape = ("steps", "batch", *dims)
+    if dy is None:
+        return np.zeros([_size(d, sizes) for d in shape], dtype)
+    array = _array("backward", "dy", dy, shape, sizes, dtype)
+    return array if isinstance(padding, list) else np.where(padding, 0, array)
+
+
+def _tape(tape):
+    """The tape, if it is one of this kernel's."""
+    if not isinstance(tape, dict) or str(tape.get("digest")) != _DIGEST:
+        raise TypeError(f"{_NAME}.backward: tape is not what {_NAME}.forward returned")
+    if tape["dtype"].kind == "c":
+        raise TypeError(f"{_NAME}.backward: the tape is complex, expected float32 or float64")
+    return tape
+
+
+def _example(seed):
+    """Distinct random arguments in float64: three sequences of unequal length."""
+    random = np.random.default_rng(seed)
+    dims = [d for table in (_STATES, _INPUTS, _PARAMETERS) for k in table.values() for d in k]
+    atoms = dict.fromkeys(p for d in dims for p in d.split(" + ") if not p.isdigit())
+    sizes = {name: 3 - k if k < 2 else 2 + k for k, name in enumerate(atoms)}
+
+    def draw(*shape):
+        return random.uniform(0.1, 0.9, shape) * random.choice([-1.0, 1.0], shape)
+
+    steps, batch = 5, 3
+    params = {k: draw(*(_size(d, sizes) for d in dims)) for k, dims in _PARAMETERS.items()}
+    inputs = {k: draw(steps, batch, _size(dims[0], sizes)) for k, dims in _INPUTS.items()}
+    state_0, dstate_T = (
+        {k: draw(batch, _size(dims[0], sizes)) for k, dims in _STATES.items()} for _ in range(2)
+    )
+    output = next(iter(_STATES.values()))[0]
+    dy = draw(steps, batch, _size(output, sizes))
+    return params, inputs, state_0, np.array([5, 3, 4]), dy, dstate_T
+
+
+def self_check(seed=0):
+    """Largest error of each gradient against differences, relative to its largest entry.
+
+    A gradient that is zero, or nearly, is judged by a thousandth of the largest of all. Central
+    differences with two steps, extrapolated; every entry of every gradient is compared.
+    """
+    params, inputs, state_0, lengths, dy, dstate_T = _example(seed)
+    only = next(iter(_INPUTS))
+
+    def run():
+        x = inputs[only] if len(_INPUTS) == 1 else inputs
+        return forward(params, x, state_0, lengths=lengths)
+
+    def loss():
+        y, state_T, _ = run()
+        return np.sum(dy * y) + sum(np.sum(dstate_T[k] * state_T[k]) for k in _STATES)
+
+    grads = backward(params, run()[2], dy, dstate_T)
+    arrays = {**params, **inputs, **{f"{k}_0": v for k, v in state_0.items()}}
+    largest = max(np.abs(gradient).max(initial=0.0) for gradient in grads.values())
+    errors = {}
+    for name, array in arrays.items():
+        expected = np.empty_like(array)
+        for place in np.ndindex(array.shape):
+            kept, slopes = array[place], []
+            for step in (1e-3, 5e-4):
+                array[place] = kept + step
+                above = loss()
+                array[place] = kept - step
+                slopes.append((above - loss()) / (2 * step))
+            array[place] = kept
+            expected[place] = (4 * slopes[1] - slopes[0]) / 3
+        scale = max(np.abs(expected).max(initial=0.0), largest / 1000, 1e-300)
+        errors[name] = float(np.abs(grads[name] - expected).max(initial=0.0) / scale)
+    return errors
+
+
+if __name__ == "__main__":
+    found = self_check()
+    for name, error in found.items():
+        print(f"  {name:<12} {error:.1e}")
+    worst = max(found, key=found.get)
+    print(
+        f"{_NAME}: largest relative error {found[worst]:.1e} (in {worst}), float64, every entry of "
+        f"{len(found)} gradients against differences"
+    )
+    sys.exit(0 if found[worst] < 1e-8 else 1)
