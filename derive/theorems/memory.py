@@ -1,17 +1,21 @@
 """Memories: which states are one, their path factor, and the path over one step and over T."""
 
+from collections.abc import Mapping
+
 from derive.cell import Cell, Variable
 from derive.differentials import additive, differential, is_zero, ones, tangent
-from derive.expressions import Expr, MatrixSymbol, times
+from derive.expressions import Expr, MatrixSymbol, Name, times
 from derive.gradients import Gradients
 from derive.jacobians import Writer, is_diagonal
 from derive.theorems.row import Identity
 
 __all__ = [
+    "along",
     "derivative",
     "has_path",
     "memories",
     "no_memory",
+    "one_step",
     "others",
     "path",
     "path_factor",
@@ -55,25 +59,45 @@ def derivative(writer: Writer, state: Variable, back: str = "t-1") -> tuple[str,
     return text, rf"\frac{{\partial {now}}}{{\partial {before}}}"
 
 
+def one_step(
+    gradients: Gradients,
+    state: Variable,
+    right: Expr,
+    said: str = "",
+    moving: Mapping[Name, Expr] | None = None,
+    steps: int = 1,
+) -> Identity:
+    """How s_t moves with s_{t-1}, as an identity.
+
+    Args:
+        right: what the differential is claimed to be, linear in the tangent of s_{t-1}.
+        said: in which sense: 'direct' or 'total'.
+        moving: how the states of step t-1 move; by default s_{t-1} alone.
+    """
+    writer, d = Writer(gradients), tangent(state.before)
+    moving = moving or {state.before: d}
+    text, latex = derivative(writer, state)
+    sense = rf"\Big|_{{\mathrm{{{said}}}}}" if said else ""
+    return Identity(
+        text=f"{text} = {writer.jacobian(right, d)}{', ' * bool(said)}{said}",
+        latex=rf"{latex}{sense} = {writer.jacobian_tex(right, d)}",
+        left=differential(gradients, state.now, moving),
+        right=right,
+        direction=d,
+        steps=steps,
+        moved=tuple(moving.items()),
+        of=state.name,
+    )
+
+
 def path(gradients: Gradients) -> list[Identity]:
     """The direct derivative of each memory by its lag is its path factor."""
-    writer, found = Writer(gradients), []
-    for state in memories(gradients):
-        d = tangent(state.before)
-        right = times(path_factor(gradients, state), d)
-        text, latex = derivative(writer, state)
-        found.append(
-            Identity(
-                text=f"{text} = {writer.jacobian(right, d)}, direct",
-                latex=rf"{latex}\Big|_{{\mathrm{{direct}}}} = {writer.jacobian_tex(right, d)}",
-                left=differential(gradients, state.now, {state.before: d}),
-                right=right,
-                direction=d,
-                moved=((state.before, d),),
-                of=state.name,
-            )
-        )
-    return found
+    return [one_step(gradients, s, along(gradients, s), "direct") for s in memories(gradients)]
+
+
+def along(gradients: Gradients, state: Variable) -> Expr:
+    """The path factor times the tangent of s_{t-1}."""
+    return times(path_factor(gradients, state), tangent(state.before))
 
 
 def path_product(gradients: Gradients) -> list[Identity]:

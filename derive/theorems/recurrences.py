@@ -8,7 +8,7 @@ from derive.jacobians import Writer
 from derive.rules import slope
 from derive.schedule.levels import stacks_of
 from derive.schedule.terms import Matrix, read_sum
-from derive.theorems.memory import derivative, has_path, path_factor
+from derive.theorems.memory import derivative, has_path, one_step, path_factor
 from derive.theorems.row import Identity
 
 __all__ = ["no_output_path", "output_path", "recurrent_jacobian"]
@@ -63,26 +63,13 @@ def _moved(source: Name, state: Variable, gradients: Gradients) -> Expr:
 
 def recurrent_jacobian(gradients: Gradients) -> list[Identity]:
     """An activated state: slope times recurrent matrix."""
-    writer, found = Writer(gradients), []
+    found = []
     for state in gradients.cell.states:
         recurrence = _recurrence(gradients, state)
-        if recurrence is None:
-            continue
-        value, products = recurrence
-        d = tangent(state.before)
-        right = times(slope(value.name, value.argument, state.now), products)
-        text, latex = derivative(writer, state)
-        found.append(
-            Identity(
-                text=f"{text} = {writer.jacobian(right, d)}",
-                latex=f"{latex} = {writer.jacobian_tex(right, d)}",
-                left=differential(gradients, state.now, {state.before: d}),
-                right=right,
-                direction=d,
-                moved=((state.before, d),),
-                of=state.name,
-            )
-        )
+        if recurrence is not None:
+            value, products = recurrence
+            right = times(slope(value.name, value.argument, state.now), products)
+            found.append(one_step(gradients, state, right))
     return found
 
 

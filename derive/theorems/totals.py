@@ -5,7 +5,7 @@ from derive.differentials import differential, earlier, is_zero, tangent
 from derive.expressions import Expr, Name, add, times
 from derive.gradients import Gradients
 from derive.jacobians import Writer
-from derive.theorems.memory import derivative, memories, others, path_factor
+from derive.theorems.memory import along, derivative, memories, one_step, others, path_factor
 from derive.theorems.row import Identity
 
 __all__ = ["exposed", "total", "total_is_path", "totals_multiply"]
@@ -78,24 +78,10 @@ def total(gradients: Gradients) -> list[Identity]:
 
 def total_is_path(gradients: Gradients) -> list[Identity]:
     """The misreading that the path factor is the total derivative."""
-    writer, found = Writer(gradients), []
-    for state in exposed(gradients):
-        d = tangent(state.before)
-        right = times(path_factor(gradients, state), d)
-        text, latex = derivative(writer, state)
-        found.append(
-            Identity(
-                text=f"{text} = {writer.jacobian(right, d)}, total",
-                latex=rf"{latex}\Big|_{{\mathrm{{total}}}} = {writer.jacobian_tex(right, d)}",
-                left=differential(gradients, state.now, _arriving(gradients, state)),
-                right=right,
-                direction=d,
-                steps=2,
-                moved=tuple(_arriving(gradients, state).items()),
-                of=state.name,
-            )
-        )
-    return found
+    return [
+        one_step(gradients, s, along(gradients, s), "total", _arriving(gradients, s), steps=2)
+        for s in exposed(gradients)
+    ]
 
 
 def totals_multiply(gradients: Gradients) -> list[Identity]:
