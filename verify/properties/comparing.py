@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from verify.kernels import Array
-from verify.properties.trial import Failure
+from verify.properties.calling import Failure
 
 __all__ = ["compare", "scaled", "zero_exactly"]
 

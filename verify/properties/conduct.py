@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from verify.kernels import Array, Example
+from verify.properties.calling import Failure, Skip
 from verify.properties.changing import copied, mapped
 from verify.properties.comparing import compare
-from verify.properties.trial import Failure, Skip, Trial
+from verify.properties.trial import Trial
 
 __all__ = [
     "dtype_gradients",

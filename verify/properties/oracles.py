@@ -8,10 +8,11 @@ import numpy as np
 
 from verify.differences import central_differences
 from verify.kernels import Array, Arrays
+from verify.properties.calling import Failure, Skip
 from verify.properties.comparing import compare
 from verify.properties.intervals import output_ranges
 from verify.properties.paths import path_product, paths_of, silenced
-from verify.properties.trial import Failure, Skip, Trial
+from verify.properties.trial import Trial
 
 __all__ = ["differences", "gradients", "ranges", "state_path", "values"]
 

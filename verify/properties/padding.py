@@ -6,10 +6,11 @@ from dataclasses import replace
 import numpy as np
 
 from verify.kernels import Array, Example
+from verify.properties.calling import Failure, Skip
 from verify.properties.changing import mapped, row_alone
 from verify.properties.comparing import compare, zero_exactly
 from verify.properties.relations import joined
-from verify.properties.trial import Failure, Result, Skip, Trial
+from verify.properties.trial import Result, Trial
 
 __all__ = ["garbage", "garbage_gradients", "nan", "nan_gradients", "rows", "rows_gradients"]
 

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from verify.properties.trial import BrokenError, Failure, Skip, Trial
+from verify.properties.calling import BrokenError, Failure, Skip
+from verify.properties.trial import Trial
 
 __all__ = ["Check", "Property"]
 

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from verify.kernels import Array, Example
+from verify.properties.calling import Failure, Skip
 from verify.properties.changing import row_alone
 from verify.properties.comparing import compare, zero_exactly
 from verify.properties.symmetry import permutation
-from verify.properties.trial import Failure, Result, Skip, Trial
+from verify.properties.trial import Result, Trial
 
 __all__ = [
     "batch",

@@ -4,65 +4,21 @@ Results are kept in two families, because a parameter may have any name: `values
 each state, its name with '_T'; `grads` has what the contract names.
 """
 
-import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from derive.cell import Cell
-from derive.errors import one_line
 from derive.gradients import Gradients
 from verify.kernels import Array, Example, Kernel, sizes_of
+from verify.properties.calling import BrokenError, Failure, array_of, called, kind_of
 from verify.properties.changing import copied
 from verify.references import Reference, reference
 
-__all__ = ["BrokenError", "Expected", "Failure", "Result", "Skip", "Trial"]
-
-
-@dataclass(frozen=True)
-class Failure:
-    """How a property fails on an example.
-
-    Attributes:
-        parameter: which result: 'y', a final state ('C_T'), or a gradient under its contract name;
-            '' if the failure is not about one of them.
-        message: one line.
-        index: the entry of that result that is shown; None if it is not about one entry.
-        bound: how far `got` may be from `expected`.
-        also: other results that fail in the same way.
-    """
-
-    parameter: str
-    message: str
-    index: tuple[int, ...] | None = None
-    got: Any = None
-    expected: Any = None
-    bound: Any = None
-    also: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Skip:
-    """The property says nothing on this example; `reason` is for the report."""
-
-    reason: str
-
-
-class BrokenError(Exception):
-    """A call raised, or its result is not what the contract says.
-
-    Attributes:
-        raised: what the call raised; None if a result has a wrong type or shape.
-    """
-
-    def __init__(self, failure: Failure, raised: BaseException | None = None) -> None:
-        super().__init__(failure.message)
-        self.failure = failure
-        self.raised = raised
+__all__ = ["Expected", "Result", "Trial"]
 
 
 @dataclass(frozen=True)
@@ -161,20 +117,20 @@ class Trial:
             BrokenError: the call raised, or a result has a wrong type or shape.
         """
         e = copied(example) if copy else example
-        got = _call(
+        got = called(
             "forward", lambda: self.kernel.forward(e.params, e.x, e.state_0, lengths=e.lengths)
         )
         if not isinstance(got, tuple) or len(got) != 3:
-            message = f"forward gave {_kind(got)}, expected (y, state_T, tape)"
+            message = f"forward gave {kind_of(got)}, expected (y, state_T, tape)"
             raise BrokenError(Failure("", message))
         y, state_T, tape = got
         shapes = _shapes(e)
-        values = {"y": _array("y", y, shapes["y"])}
+        values = {"y": array_of("y", y, shapes["y"])}
         for state in self.cell.states:
             name = f"{state.name}_T"
             if not isinstance(state_T, Mapping) or state.name not in state_T:
                 raise BrokenError(Failure(name, f"forward gave state_T without '{state.name}'"))
-            values[name] = _array(name, state_T[state.name], shapes[name])
+            values[name] = array_of(name, state_T[state.name], shapes[name])
         return Result(values, tape=tape)
 
     def backward(self, example: Example, tape: Any, *, copy: bool = True) -> dict[str, Array]:
@@ -185,16 +141,16 @@ class Trial:
                 is given elsewhere is missing here.
         """
         e = copied(example) if copy else example
-        got = _call("backward", lambda: self.kernel.backward(e.params, tape, e.dy, e.dstate_T))
+        got = called("backward", lambda: self.kernel.backward(e.params, tape, e.dy, e.dstate_T))
         if not isinstance(got, Mapping):
-            raise BrokenError(Failure("", f"backward gave {_kind(got)}, expected a dict"))
+            raise BrokenError(Failure("", f"backward gave {kind_of(got)}, expected a dict"))
         shapes = _shapes(e)
         names = [n for n in _gradient_names(self.cell) if got.get(n) is not None]
         for name in _gradient_names(self.cell):
             if self.offered is not None and name in self.offered and name not in names:
                 message = f"no gradient of {name} here, though given elsewhere"
                 raise BrokenError(Failure(name, message))
-        return {n: _array(n, got[n], shapes[f"grad {n}"]) for n in names}
+        return {n: array_of(n, got[n], shapes[f"grad {n}"]) for n in names}
 
     def reference(self, example: Example | None = None) -> Expected:
         """Values and gradients at `example`, with rounding bounds; kept."""
@@ -272,44 +228,3 @@ def _shapes(example: Example) -> dict[str, tuple[int, ...]]:
         shapes[f"{name}_T"] = shapes[f"grad {name}_0"] = shape
     shapes |= {f"grad {n}": a.shape for n, a in {**example.params, **example.inputs}.items()}
     return shapes
-
-
-def _array(name: str, value: Any, shape: tuple[int, ...]) -> Array:
-    try:
-        array = np.asarray(value)
-    except Exception as error:
-        text = one_line(str(error))
-        raise BrokenError(Failure(name, f"{name} is not an array: {text}")) from None
-    if array.dtype.kind != "f" or array.shape != shape:
-        message = f"{name} is {array.dtype}{list(array.shape)}, expected float{list(shape)}"
-        raise BrokenError(Failure(name, message))
-    return array
-
-
-def _call(what: str, call: Callable[[], Any]) -> Any:
-    """The call's value; whatever it raises becomes a finding."""
-    try:
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
-            warnings.simplefilter("ignore")
-            return call()
-    except (Exception, SystemExit) as error:
-        text = one_line(f"{type(error).__name__}: {error}", 200)
-        message = f"{what} raised {text}{_place(error)}"
-        raise BrokenError(Failure("", message), error) from None
-
-
-def _place(error: BaseException) -> str:
-    """Where the implementation raised, if it was not in the call itself."""
-    frame = error.__traceback__
-    frame = None if frame is None else frame.tb_next
-    last = None
-    while frame is not None:
-        last, frame = frame, frame.tb_next
-    if last is None or Path(last.tb_frame.f_code.co_filename) == Path(__file__):
-        return ""
-    return f" ({Path(last.tb_frame.f_code.co_filename).name}, line {last.tb_lineno})"
-
-
-def _kind(value: Any) -> str:
-    size = f" of {len(value)}" if isinstance(value, tuple | list) else ""
-    return f"{type(value).__name__}{size}"

@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 
 from verify.kernels import Array, Example
+from verify.properties.calling import Failure, Skip
 from verify.properties.changing import sized
 from verify.properties.comparing import compare, scaled, zero_exactly
-from verify.properties.trial import Failure, Skip, Trial
+from verify.properties.trial import Trial
 
 __all__ = ["absent_cotangents", "absent_states", "linearity"]
 
