@@ -12,7 +12,6 @@ import sympy as sp
 from derive.cell import Variable, lag
 from derive.expressions import (
     Apply,
-    BlockMatrix,
     Expr,
     MatrixSymbol,
     Name,
@@ -29,7 +28,6 @@ __all__ = [
     "earlier",
     "is_zero",
     "ones",
-    "parts",
     "tangent",
 ]
 
@@ -42,11 +40,6 @@ def tangent(name: Name) -> Name:
 def is_zero(moved: Expr) -> bool:
     """Whether a differential, which is linear in tangents, is zero: there is no tangent in it."""
     return not any(leaf.name.startswith("d(") for leaf in moved.atoms(MatrixSymbol))
-
-
-def parts(expr: BlockMatrix) -> list[Expr]:
-    """What a stack is made of."""
-    return [row[0] for row in expr.blocks.tolist()]
 
 
 def differential(

@@ -28,6 +28,7 @@ from derive.expressions import (
     Transpose,
     ZeroMatrix,
     coefficient,
+    parts_of,
 )
 from derive.primitives import PRIMITIVES
 from derive.single_assignment import Assignment
@@ -158,7 +159,7 @@ def evaluate(
             case Apply():
                 return arithmetic.apply(node.name, visit(node.argument))
             case BlockMatrix():
-                return arithmetic.stack([visit(row[0]) for row in node.blocks.tolist()])
+                return arithmetic.stack([visit(part) for part in parts_of(node)])
             case MatrixSlice():
                 start, stop = (whole(edge, sizes) for edge in node.rowslice[:2])
                 return arithmetic.rows(visit(node.parent), start, stop)

@@ -43,6 +43,7 @@ __all__ = [
     "constant",
     "matmul",
     "part",
+    "parts_of",
     "power",
     "scale",
     "stack",
@@ -191,6 +192,11 @@ def apply(name: str, argument: Expr) -> Expr:
 def stack(parts: tuple[Expr, ...]) -> Expr:
     """Columns one above the other: [a, b]."""
     return parts[0] if len(parts) == 1 else BlockMatrix([[p] for p in parts])
+
+
+def parts_of(expr: BlockMatrix) -> list[Expr]:
+    """What a stack is made of."""
+    return [row[0] for row in expr.blocks.tolist()]
 
 
 def part(expr: Expr, start: sp.Expr, length: sp.Expr) -> Expr:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from derive.differentials import earlier, ones, parts
+from derive.differentials import earlier, ones
 from derive.expressions import (
     BlockMatrix,
     Expr,
@@ -16,6 +16,7 @@ from derive.expressions import (
     MatrixSymbol,
     ZeroMatrix,
     coefficient,
+    parts_of,
     scale,
     stack,
     times,
@@ -88,8 +89,8 @@ def _operators(
                 inside, direction, number, (*links, link), lambda e: rebuild(MatMul(matrix, e))
             )
         case BlockMatrix():
-            for place, part in enumerate(parts(expr)):
-                here = _placed(parts(expr), place)
+            for place, part in enumerate(parts_of(expr)):
+                here = _placed(parts_of(expr), place)
                 link = Link("rows", here(ones(part)))
                 yield from _operators(
                     part, direction, number, (*links, link), _after(rebuild, here)
@@ -188,7 +189,7 @@ class Writer:
 
 def _blocks(link: Link) -> list[str]:
     """The matrix of a 'rows' link, block by block."""
-    return ["0" if isinstance(part, ZeroMatrix) else "I" for part in parts(link.expr)]
+    return ["0" if isinstance(part, ZeroMatrix) else "I" for part in parts_of(link.expr)]
 
 
 def _merged(links: tuple[Link, ...]) -> list[Link]:

@@ -28,6 +28,7 @@ from derive.expressions import (
     Transpose,
     ZeroMatrix,
     coefficient,
+    parts_of,
 )
 
 __all__ = ["Form", "TooLargeError", "equal", "normal_form"]
@@ -148,7 +149,7 @@ def _inside(expr: Apply) -> str:
 def _stacked(expr: Expr, row: _Index, column: _Index, fresh: Iterator[int]) -> Iterator[_Term]:
     """An entry of a stack: each piece, times one where the row is in it and zero elsewhere."""
     start = sp.S.Zero
-    for piece in (r[0] for r in expr.blocks.tolist()):
+    for piece in parts_of(expr):
         stop = start + piece.shape[0]
         inside = (f"rows({start}, {stop})", (row,))
         for coef, factors in _entry(piece, row.shifted(-start), column, fresh):
@@ -170,7 +171,7 @@ def _contracted(
         yield from _summed(inner, [(left, row, inner), (right, inner, column)], fresh)
         return
     start = sp.S.Zero
-    for piece in (r[0] for r in stacked.blocks.tolist()):
+    for piece in parts_of(stacked):
         inner = _summing(piece.shape[0], fresh)
         if turned:
             pair = [(piece, inner, row), (right, inner.shifted(start), column)]

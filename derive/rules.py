@@ -28,6 +28,7 @@ from derive.expressions import (
     constant,
     matmul,
     part,
+    parts_of,
     power,
     scale,
     stack,
@@ -111,13 +112,9 @@ def _power_slope(expr: Expr) -> Expr:
     return scale(sp.Integer(exponent), power(base, exponent - 1))
 
 
-def _parts(expr: Expr) -> list[Expr]:
-    return [row[0] for row in expr.blocks.tolist()]
-
-
 def _slices(expr: Expr, cotangent: Expr) -> list[tuple[Expr, Expr]]:
     start, pairs = sp.S.Zero, []
-    for piece in _parts(expr):
+    for piece in parts_of(expr):
         length = piece.shape[0]
         pairs.append((piece, part(cotangent, start, length)))
         start += length
@@ -198,7 +195,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "stack",
         lambda e: isinstance(e, BlockMatrix),
-        lambda e, y, d, p: stack(tuple(d(arg) for arg in _parts(e))),
+        lambda e, y, d, p: stack(tuple(d(arg) for arg in parts_of(e))),
         lambda e, y, bar, p: _slices(e, bar),
         r"y = [a; b] \;\Rightarrow\; \bar a \mathrel{+}= \text{upper part of } \bar y,\quad"
         r" \bar b \mathrel{+}= \text{lower part}",

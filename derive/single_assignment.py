@@ -23,6 +23,7 @@ from derive.expressions import (
     apply,
     coefficient,
     matmul,
+    parts_of,
     power,
     scale,
     stack,
@@ -75,7 +76,7 @@ class _Work:
         if number == 1 and isinstance(expr, Apply):
             return apply(expr.name, self.named(expr.argument, f"a_{self.equation}"))
         if number == 1 and isinstance(expr, BlockMatrix):
-            return stack(tuple(self.named(row[0], f"v_{self.equation}") for row in _rows(expr)))
+            return stack(tuple(self.named(p, f"v_{self.equation}") for p in parts_of(expr)))
         return self.sum(expr)
 
     def sum(self, expr: Expr) -> Expr:
@@ -132,10 +133,6 @@ class _Work:
             self.done.append(Assignment(name, value, self.equation))
             self.known[value] = self.done[-1].symbol
         return self.known[value]
-
-
-def _rows(expr: BlockMatrix) -> list[list[Expr]]:
-    return expr.blocks.tolist()
 
 
 def _has_product(expr: Expr) -> bool:

@@ -20,6 +20,7 @@ from derive.expressions import (
     Transpose,
     ZeroMatrix,
     coefficient,
+    parts_of,
     scale,
 )
 
@@ -93,7 +94,7 @@ def _written(expr: Expr) -> tuple[str, int]:
             start, stop = expr.rowslice[:2]
             return f"{text_of_expression(expr.parent, _ATOM)}[{start}:{stop}]", _ATOM
         case BlockMatrix():
-            parts = [text_of_expression(row[0]) for row in expr.blocks.tolist()]
+            parts = [text_of_expression(p) for p in parts_of(expr)]
             return f"[{', '.join(parts)}]", _ATOM
         case MatAdd():
             return _sum(expr.args), _SUM

@@ -23,6 +23,7 @@ from derive.expressions import (
     add,
     coefficient,
     constant,
+    parts_of,
     scale,
     times,
 )
@@ -196,7 +197,7 @@ def _pieces(
     stacks: Mapping[str, BlockMatrix],
     start: sp.Expr = sp.S.Zero,
 ) -> Iterator[Product]:
-    for part in (row[0] for row in stack.blocks.tolist()):
+    for part in parts_of(stack):
         stop = start + part.shape[0]
         inner = stacks.get(part.name)
         if inner is None:

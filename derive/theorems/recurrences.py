@@ -1,8 +1,20 @@
 """The output's own additive path, and states that are an activation of a recurrent product."""
 
 from derive.cell import Variable
-from derive.differentials import activated, differential, parts, tangent
-from derive.expressions import Apply, Expr, Name, add, matmul, scale, stack, times, transpose, zero
+from derive.differentials import activated, differential, tangent
+from derive.expressions import (
+    Apply,
+    Expr,
+    Name,
+    add,
+    matmul,
+    parts_of,
+    scale,
+    stack,
+    times,
+    transpose,
+    zero,
+)
 from derive.gradients import Gradients
 from derive.jacobians import Writer
 from derive.rules import slope
@@ -58,7 +70,7 @@ def _moved(source: Name, state: Variable, gradients: Gradients) -> Expr:
     stacked = stacks_of(gradients).get(source.name)
     if stacked is None:
         return zero(source.shape)
-    return stack(tuple(_moved(part, state, gradients) for part in parts(stacked)))
+    return stack(tuple(_moved(part, state, gradients) for part in parts_of(stacked)))
 
 
 def recurrent_jacobian(gradients: Gradients) -> list[Identity]:

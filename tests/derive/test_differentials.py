@@ -15,10 +15,9 @@ from derive.differentials import (
     earlier,
     is_zero,
     ones,
-    parts,
     tangent,
 )
-from derive.expressions import MatrixSymbol, OneMatrix, stack, times, zero
+from derive.expressions import MatrixSymbol, OneMatrix, parts_of, stack, times, zero
 from derive.gradients import Gradients, gradients
 from derive.language import parse
 from derive.zoo import load, names
@@ -197,7 +196,7 @@ def test_a_turned_matrix_moves_nothing_by_itself() -> None:
 
 def test_parts_are_what_a_stack_is_made_of() -> None:
     pieces = (vector("a"), MatrixSymbol("b", m, sp.S.One))
-    assert tuple(parts(stack(pieces))) == pieces
+    assert tuple(parts_of(stack(pieces))) == pieces
     assert ones(pieces[1]) == OneMatrix(m, 1)
 
 

@@ -20,6 +20,7 @@ from derive.expressions import (
     MatrixSymbol,
     Transpose,
     coefficient,
+    parts_of,
 )
 from verify.kernels import Array, Arrays, Example, sizes_of
 
@@ -77,7 +78,7 @@ def _walk(expr: Expr, known: Mapping[str, _Axes]) -> _Axes:
             _join(left[1], right[0])
             return left[0], right[1]
         case BlockMatrix():
-            parts = [_walk(row[0], known) for row in rest.blocks.tolist()]
+            parts = [_walk(part, known) for part in parts_of(rest)]
             stacked = _Axis(rest.shape[0], tuple(p[0] for p in parts))
             return stacked, parts[0][1]
         case Apply():

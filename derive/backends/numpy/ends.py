@@ -9,7 +9,7 @@ import sympy as sp
 from derive.backends.numpy.hoisted import level_of
 from derive.backends.numpy.places import Places, bracketed, stacked_text, variable
 from derive.backends.numpy.pointwise import infix, number_text
-from derive.expressions import Expr, Name, OneMatrix, coefficient
+from derive.expressions import Expr, Name, OneMatrix, coefficient, parts_of
 from derive.schedule.levels import ONCE
 from derive.schedule.plan import target
 from derive.schedule.slots import runs
@@ -201,8 +201,7 @@ class _Ends:
         stack = self.plan.stacks.get(operand)
         if stack is None:
             return [operand]
-        rows = stack.blocks.tolist()
-        return [name for row in rows for name in self.parts(row[0].name)]
+        return [name for part in parts_of(stack) for name in self.parts(part.name)]
 
     def outer(self, outer: Outer) -> str:
         node, operand, turned = _ends_of(outer)

@@ -8,7 +8,7 @@ import sympy as sp
 from derive.backends.numpy.hoisted import at_level, hoisted_lines, level_of, terms_where
 from derive.backends.numpy.places import Places, Scope, bracketed, size_word, stacked_text
 from derive.backends.numpy.pointwise import Calls
-from derive.expressions import MatAdd, MatrixSymbol
+from derive.expressions import MatAdd, MatrixSymbol, parts_of
 from derive.schedule.levels import ONCE, STEP
 from derive.schedule.slots import runs
 from derive.schedule.terms import Matrix, Sum
@@ -195,7 +195,7 @@ class _Loop:
         elif name not in self.plan.stacks:
             calls.into(self.scope(name), value)
         elif self.places.stored(name):
-            parts = ", ".join(self.scope(row[0].name) for row in value.blocks.tolist())
+            parts = ", ".join(self.scope(p.name) for p in parts_of(value))
             calls.lines.append(f"np.concatenate(({parts}), axis=-1, out={self.scope(name)})")
         return calls.lines
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 from derive.backends.numpy.places import Places, bracketed, matrix_text, stacked_text
 from derive.backends.numpy.pointwise import infix
-from derive.expressions import Apply, Expr, MatAdd, MatrixSymbol, add
+from derive.expressions import Apply, Expr, MatAdd, MatrixSymbol, add, parts_of
 from derive.schedule.levels import ONCE, SEQUENCE, STEP
 from derive.schedule.slots import runs
 from derive.schedule.terms import Matrix, Product
@@ -51,7 +51,7 @@ def once_text(places: Places, assignment: Assignment) -> str:
     """A value that depends on parameters alone: a vector without a batch axis."""
     plan = places.plan
     if assignment.name in plan.stacks:
-        parts = [row[0].name for row in assignment.value.blocks.tolist()]
+        parts = [p.name for p in parts_of(assignment.value)]
         return f"np.concatenate(({', '.join(parts)}))"
     total = plan.sums.get(assignment.name)
     if total is None:
@@ -93,7 +93,7 @@ def _sequence(places: Places, assignment: Assignment, started: bool) -> Iterator
         yield f"_{value.name}({place}, {place})"
     elif name in plan.stacks:
         if places.stored(name):
-            parts = [places.whole(row[0].name) for row in value.blocks.tolist()]
+            parts = [places.whole(p.name) for p in parts_of(value)]
             yield f"{places.whole(name)} = np.concatenate(({', '.join(parts)}), axis=-1)"
     else:
         yield f"{places.whole(name)} = {infix(value, places.whole)}"

@@ -116,10 +116,6 @@ def _backward(places: Places) -> list[str]:
     ]
 
 
-def _carry(places: Places, state: Variable) -> str:
-    return places.make(f"carry_{state.name}")
-
-
 def _parameter_lines(call: str, cell: Cell) -> list[str]:
     names = [p.name for p in cell.parameters]
     return _assigned(names, f'_parameters("{call}", params, sizes, dtype)')
