@@ -20,6 +20,7 @@ from derive.expressions import (
     Expr,
     HadamardPower,
     HadamardProduct,
+    LogSumExp,
     MatAdd,
     MatMul,
     MatrixSlice,
@@ -68,6 +69,9 @@ class Arithmetic(Protocol):
     def apply(self, name: str, z: Value) -> Value:
         """The primitive `name`, entry by entry."""
 
+    def log_sum_exp(self, a: Value) -> Value:
+        """log(sum(exp(a))) of a column, (..., 1, 1)."""
+
     def transpose(self, a: Value) -> Value:
         """The last two axes exchanged."""
 
@@ -99,6 +103,10 @@ class Numbers:
     def apply(self, name: str, z: Array) -> Array:
         with np.errstate(over="ignore", under="ignore"):
             return np.asarray(compiled(name)(z), dtype=self.dtype)
+
+    def log_sum_exp(self, a: Array) -> Array:
+        top = np.max(a.real, axis=-2, keepdims=True)
+        return np.asarray(np.log(np.sum(np.exp(a - top), axis=-2, keepdims=True)) + top)
 
     def transpose(self, a: Array) -> Array:
         return np.swapaxes(a, -1, -2)
@@ -137,9 +145,9 @@ def evaluate(
     def compute(node: Expr) -> Value:
         number, rest = coefficient(node)
         if isinstance(rest, OneMatrix):
-            return arithmetic.constant(number, whole_shape(node, sizes))
+            return arithmetic.constant(known_number(number, sizes), whole_shape(node, sizes))
         if number != 1:
-            factor = arithmetic.constant(number, whole_shape(node, sizes))
+            factor = arithmetic.constant(known_number(number, sizes), whole_shape(node, sizes))
             return arithmetic.multiply(factor, visit(rest))
         match node:
             case MatrixSymbol():
@@ -158,6 +166,8 @@ def evaluate(
                 return arithmetic.transpose(visit(node.args[0]))
             case Apply():
                 return arithmetic.apply(node.name, visit(node.argument))
+            case LogSumExp():
+                return arithmetic.log_sum_exp(visit(node.argument))
             case BlockMatrix():
                 return arithmetic.stack([visit(part) for part in parts_of(node)])
             case MatrixSlice():
@@ -166,6 +176,12 @@ def evaluate(
         raise RuleError(f"no value for {type(node).__name__}")
 
     return visit(expr)
+
+
+def known_number(number: sp.Expr, sizes: Sizes) -> sp.Rational:
+    """A number that may be made of sizes; irrational ones to 30 digits."""
+    found = number if number.is_Rational else number.subs(dict(sizes))
+    return found if found.is_Rational else sp.Rational(str(found.evalf(30)))
 
 
 def whole(size: sp.Expr, sizes: Sizes) -> int:

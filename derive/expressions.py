@@ -28,6 +28,7 @@ __all__ = [
     "Expr",
     "HadamardPower",
     "HadamardProduct",
+    "LogSumExp",
     "MatAdd",
     "MatMul",
     "MatrixSlice",
@@ -41,14 +42,21 @@ __all__ = [
     "apply",
     "coefficient",
     "constant",
+    "is_stretched",
+    "log_sum_exp",
     "matmul",
     "part",
     "parts_of",
     "power",
+    "reciprocal",
     "scale",
+    "spread",
+    "spread_of",
     "stack",
     "symbol",
     "times",
+    "total",
+    "total_of",
     "transpose",
     "zero",
 ]
@@ -78,6 +86,23 @@ class Apply(MatrixExpr):
     def shape(self) -> tuple[sp.Expr, sp.Expr]:
         """The argument's shape."""
         return self.argument.shape
+
+
+class LogSumExp(MatrixExpr):
+    """The logarithm of the sum of the exponentials of a column's entries: a scalar."""
+
+    def __new__(cls, argument: Expr) -> "LogSumExp":
+        return sp.Basic.__new__(cls, argument)
+
+    @property
+    def argument(self) -> Expr:
+        """The column."""
+        return self.args[0]
+
+    @property
+    def shape(self) -> tuple[sp.Expr, sp.Expr]:
+        """One by one."""
+        return sp.S.One, sp.S.One
 
 
 def symbol(name: str, shape: Shape) -> Name:
@@ -166,6 +191,8 @@ def matmul(left: Expr, right: Expr) -> Expr:
     b, right = coefficient(right)
     if isinstance(left, ZeroMatrix) or isinstance(right, ZeroMatrix):
         return ZeroMatrix(left.shape[0], right.shape[1])
+    if isinstance(left, OneMatrix) and isinstance(right, OneMatrix):
+        return scale(a * b * left.shape[1], OneMatrix(left.shape[0], right.shape[1]))
     return scale(a * b, MatMul(left, right))
 
 
@@ -173,8 +200,10 @@ def transpose(expr: Expr) -> Expr:
     """The transpose; twice is nothing, and a product turns round."""
     number, rest = coefficient(expr)
     match rest:
-        case ZeroMatrix():
-            return ZeroMatrix(expr.shape[1], expr.shape[0])
+        case ZeroMatrix() | OneMatrix():
+            return scale(number, type(rest)(expr.shape[1], expr.shape[0]))
+        case _ if rest.shape == (1, 1):
+            return expr
         case Transpose():
             return scale(number, rest.args[0])
         case MatMul():
@@ -187,6 +216,63 @@ def transpose(expr: Expr) -> Expr:
 def apply(name: str, argument: Expr) -> Expr:
     """The primitive `name`, entry by entry."""
     return Apply(name, argument)
+
+
+def reciprocal(expr: Expr) -> Expr:
+    """1 / expr, entry by entry: division is a product with it."""
+    return Apply("reciprocal", expr)
+
+
+def log_sum_exp(column: Expr) -> Expr:
+    """log(sum(exp(column))), a scalar."""
+    return LogSumExp(column)
+
+
+def spread(scalar: Expr, shape: Shape) -> Expr:
+    """A scalar, shape (1, 1), in every entry of that shape: ones @ scalar @ ones."""
+    rows, columns = shape
+    number, rest = coefficient(scalar)
+    if isinstance(rest, OneMatrix | ZeroMatrix):
+        return scale(number, type(rest)(rows, columns))
+    tall = scalar if rows == 1 else matmul(OneMatrix(rows, 1), scalar)
+    return tall if columns == 1 else matmul(tall, OneMatrix(1, columns))
+
+
+def spread_of(expr: Expr) -> Expr | None:
+    """The scalar that `expr` has in every entry; None if it was not made by `spread`."""
+    if not isinstance(expr, MatMul) or not expr.args[0].is_Matrix:
+        return None
+    left, right = expr.args
+    if isinstance(right, OneMatrix) and left.shape[1] == 1:
+        return left if left.shape[0] == 1 else spread_of(left)
+    return right if isinstance(left, OneMatrix) and right.shape == (1, 1) else None
+
+
+def is_stretched(expr: Expr) -> bool:
+    """Whether `expr` is a scalar in every entry, perhaps times a number."""
+    return spread_of(coefficient(expr)[1]) is not None
+
+
+def total(expr: Expr) -> Expr:
+    """The sum of all entries, a scalar: ones @ expr @ ones."""
+    rows, columns = expr.shape
+    down = expr if rows == 1 else matmul(OneMatrix(1, rows), expr)
+    return down if columns == 1 else matmul(down, OneMatrix(columns, 1))
+
+
+def total_of(expr: Expr) -> Expr | None:
+    """What `expr` is the sum of all entries of; None if it was not made by `total`."""
+    if expr.shape != (1, 1) or not isinstance(expr, MatMul) or not expr.args[0].is_Matrix:
+        return None
+    left, right = expr.args
+    if isinstance(right, OneMatrix):
+        return left.args[1] if _sums(left) else left
+    return right if isinstance(left, OneMatrix) else None
+
+
+def _sums(expr: Expr) -> bool:
+    """Whether `expr` is a row of sums over rows."""
+    return isinstance(expr, MatMul) and isinstance(expr.args[0], OneMatrix)
 
 
 def stack(parts: tuple[Expr, ...]) -> Expr:

@@ -20,6 +20,7 @@ from derive.expressions import (
     Expr,
     HadamardPower,
     HadamardProduct,
+    LogSumExp,
     MatAdd,
     MatMul,
     MatrixSlice,
@@ -121,6 +122,8 @@ def _entry(expr: Expr, row: _Index, column: _Index, fresh: Iterator[int]) -> Ite
             yield from _stacked(expr, row, column, fresh)
         case Apply():
             yield sp.S.One, ((f"{expr.name}({_inside(expr)})", _axes(expr, row, column)),)
+        case LogSumExp():
+            yield sp.S.One, ((f"logsumexp({_inside(expr)})", ()),)
         case MatMul():
             yield from _contracted(expr.args[0], expr.args[1], row, column, fresh)
         case _:
@@ -139,11 +142,11 @@ def _said(index: _Index, size: sp.Expr) -> _Index:
     return replace(index, range=None) if whole else index
 
 
-def _inside(expr: Apply) -> str:
+def _inside(expr: Apply | LogSumExp) -> str:
     if isinstance(expr.argument, MatrixSymbol):
         return str(expr.argument.name)
     terms = sorted((str(k), str(v)) for k, v in normal_form(expr.argument).items())
-    return f"{terms}, {expr.shape}"
+    return f"{terms}, {expr.argument.shape}"
 
 
 def _stacked(expr: Expr, row: _Index, column: _Index, fresh: Iterator[int]) -> Iterator[_Term]:

@@ -19,6 +19,7 @@ from derive.expressions import (
     Expr,
     HadamardPower,
     HadamardProduct,
+    LogSumExp,
     MatAdd,
     MatMul,
     MatrixSlice,
@@ -28,6 +29,8 @@ from derive.expressions import (
     ZeroMatrix,
     coefficient,
     scale,
+    spread_of,
+    total_of,
 )
 from derive.primitives import PRIMITIVES
 
@@ -167,8 +170,14 @@ class Notation:
             case HadamardPower():
                 base = self._placed(expr.args[0], _BASE)
                 return rf"{base}^{{\odot {int(expr.args[1])}}}", _FACTOR
+            case LogSumExp():
+                return rf"\operatorname{{logsumexp}}({self._placed(expr.argument, _SUM)})", _FACTOR
             case HadamardProduct():
                 return r" \odot ".join(self._placed(a, _FACTOR) for a in expr.args), _PRODUCT
+            case MatMul() if total_of(expr) is not None:
+                return rf"\operatorname{{sum}}({self._placed(total_of(expr), _SUM)})", _FACTOR
+            case MatMul() if spread_of(expr) is not None:
+                return self._written(spread_of(expr))
             case MatMul():
                 return r"\, ".join(self._placed(a, _MATRIX) for a in expr.args), _MATRIX
             case BlockMatrix():
@@ -200,6 +209,10 @@ class Notation:
 
     def _applied(self, expr: Apply) -> str:
         inside = self._placed(expr.argument, _SUM)
+        if expr.name == "reciprocal":
+            return rf"\frac{{1}}{{{inside}}}"
+        if "{z}" in self.function(expr.name):
+            return self.function(expr.name).format(z=inside)
         if isinstance(expr.argument, BlockMatrix):
             return f"{self.function(expr.name)}{inside}"
         left, right = (r"\biggl(", r"\biggr)") if r"\begin" in inside else ("(", ")")
@@ -243,6 +256,8 @@ def _upright(piece: str) -> str:
 
 
 def _number(value: sp.Expr) -> str:
+    if not value.is_Rational:
+        return str(sp.latex(value))
     return str(value) if value.is_Integer else rf"\tfrac{{{value.p}}}{{{value.q}}}"
 
 

@@ -16,12 +16,14 @@ from derive.expressions import (
     Expr,
     HadamardPower,
     HadamardProduct,
+    LogSumExp,
     MatAdd,
     MatMul,
     MatrixSymbol,
     Name,
     OneMatrix,
     Transpose,
+    ZeroMatrix,
     add,
     apply,
     coefficient,
@@ -31,8 +33,10 @@ from derive.expressions import (
     parts_of,
     power,
     scale,
+    spread,
     stack,
     times,
+    total,
     transpose,
     zero,
 )
@@ -121,6 +125,11 @@ def _slices(expr: Expr, cotangent: Expr) -> list[tuple[Expr, Expr]]:
     return pairs
 
 
+def _softmax(expr: Expr, output: Expr) -> Expr:
+    column = expr.argument
+    return apply("exp", add(column, scale(sp.S.NegativeOne, spread(output, column.shape))))
+
+
 def _is_scaled(expr: Expr) -> bool:
     return coefficient(expr)[0] != 1
 
@@ -186,6 +195,15 @@ RULES: tuple[Rule, ...] = (
         r"\quad \varphi' \text{ written in } y",
     ),
     Rule(
+        "log-sum-exp",
+        lambda e: isinstance(e, LogSumExp),
+        lambda e, y, d, p: total(times(d(e.argument), _softmax(e, y))),
+        lambda e, y, bar, p: [
+            (e.argument, times(spread(bar, e.argument.shape), _softmax(e, y)))
+        ],
+        r"y = \log \sum_k e^{z_k} \;\Rightarrow\; \bar z \mathrel{+}= \bar y\, e^{z - y}",
+    ),
+    Rule(
         "transpose",
         lambda e: isinstance(e, Transpose),
         lambda e, y, d, p: transpose(d(e.args[0])),
@@ -237,5 +255,7 @@ def pull(
         return
     rule = _rule(expr, rules)
     for child, contribution in rule.backward(expr, output, cotangent, primitives):
+        if isinstance(contribution, ZeroMatrix):
+            continue
         for found in pull(child, child, contribution, rules, primitives):
             yield Contribution(found.leaf, found.value, (rule.name, *found.rules))

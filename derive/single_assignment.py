@@ -1,7 +1,8 @@
 """Cell -> single-assignment form: one operation that matters for each name.
 
-Each right side becomes one of three: a primitive of a name; a stack of names; or a sum of matrix
-products with names and of elementwise products of names. Arguments of primitives get names (a_f is
+Each right side becomes one of four: a primitive of a name; log-sum-exp of a name; a stack of names;
+or a sum of matrix products of names (sums over entries are products with ones) and of elementwise
+products of names, in which scalars may be spread. Arguments of primitives get names (a_f is
 the pre-activation of f), so that slopes can be written in outputs. Equal values share one name.
 """
 
@@ -14,21 +15,27 @@ from derive.expressions import (
     Expr,
     HadamardPower,
     HadamardProduct,
+    LogSumExp,
     MatAdd,
     MatMul,
     MatrixSymbol,
     Name,
+    OneMatrix,
     Transpose,
     add,
     apply,
     coefficient,
+    log_sum_exp,
     matmul,
     parts_of,
     power,
     scale,
+    spread,
+    spread_of,
     stack,
     symbol,
     times,
+    transpose,
 )
 from derive.language.names import EMITTED
 
@@ -75,6 +82,8 @@ class _Work:
         number, _ = coefficient(expr)
         if number == 1 and isinstance(expr, Apply):
             return apply(expr.name, self.named(expr.argument, f"a_{self.equation}"))
+        if number == 1 and isinstance(expr, LogSumExp):
+            return log_sum_exp(self.named(expr.argument, f"a_{self.equation}"))
         if number == 1 and isinstance(expr, BlockMatrix):
             return stack(tuple(self.named(p, f"v_{self.equation}") for p in parts_of(expr)))
         return self.sum(expr)
@@ -86,26 +95,35 @@ class _Work:
 
     def term(self, expr: Expr) -> Expr:
         number, rest = coefficient(expr)
-        if isinstance(rest, MatMul):
-            matrix, vector = rest.args
-            if not isinstance(matrix, Transpose):
-                matrix = self.named(matrix, f"M_{self.equation}")
-            return scale(number, matmul(matrix, self.named(vector, f"v_{self.equation}")))
+        if isinstance(rest, MatMul) and spread_of(rest) is None:
+            left = self.operand(rest.args[0], f"M_{self.equation}")
+            return scale(number, matmul(left, self.operand(rest.args[1], f"v_{self.equation}")))
         return scale(number, self.factor(rest))
+
+    def operand(self, expr: Expr, hint: str) -> Expr:
+        """A side of a matrix product: a name, its transpose, or ones."""
+        if isinstance(expr, OneMatrix):
+            return expr
+        if isinstance(expr, Transpose):
+            return transpose(self.named(expr.args[0], hint))
+        return self.named(expr, hint)
 
     def factor(self, expr: Expr) -> Expr:
         """Part of an elementwise product: names, sums and powers of names."""
         number, rest = coefficient(expr)
         if number != 1:
             return scale(number, self.factor(rest))
+        scalar = spread_of(expr)
+        if scalar is not None:
+            return spread(self.named(scalar, f"s_{self.equation}"), expr.shape)
         match expr:
             case HadamardProduct():
                 return times(*(self.factor(arg) for arg in expr.args))
             case HadamardPower():
                 return power(self.factor(expr.args[0]), int(expr.args[1]))
-            case MatAdd() if not expr.has(MatMul) or not _has_product(expr):
+            case MatAdd() if not _has_product(expr):
                 return add(*(self.factor(arg) for arg in expr.args))
-            case Apply() | MatMul() | MatAdd() | BlockMatrix():
+            case Apply() | LogSumExp() | MatMul() | MatAdd() | BlockMatrix():
                 return self.named(expr, self.hint(expr))
         return expr
 
@@ -136,8 +154,9 @@ class _Work:
 
 
 def _has_product(expr: Expr) -> bool:
-    if isinstance(expr, Apply | BlockMatrix | MatrixSymbol):
+    """Whether a sum has a term that needs a name: a matrix product or a stack."""
+    if isinstance(expr, Apply | LogSumExp | BlockMatrix | MatrixSymbol):
         return isinstance(expr, BlockMatrix)
     if isinstance(expr, MatMul) and expr.args[0].is_Matrix:
-        return True
+        return spread_of(expr) is None
     return any(_has_product(a) for a in expr.args if getattr(a, "is_Matrix", False))

@@ -12,12 +12,14 @@ from derive.expressions import (
     Apply,
     BlockMatrix,
     Expr,
+    LogSumExp,
     Name,
     OneMatrix,
     Shape,
     ZeroMatrix,
     add,
     apply,
+    log_sum_exp,
     matmul,
     power,
     scale,
@@ -26,6 +28,7 @@ from derive.expressions import (
     times,
     transpose,
 )
+from derive.language.lags import with_carried_lags
 from derive.language.names import check_name, label
 from derive.language.printing import text_of
 from derive.language.reading import MAX_BYTES, MAX_DECLARATIONS, Program, read
@@ -47,7 +50,7 @@ def parse(text: str | bytes, name: str = "cell") -> Cell:
         CellError: one line with the place, what was found and what was expected.
     """
     try:
-        program = read(text)
+        program = with_carried_lags(read(text))
         cell = _cell(program, infer(program), name)
     except RecursionError:
         raise CellError("line 1: an expression nests too deep; give parts of it names") from None
@@ -173,6 +176,8 @@ def _plain(expr: Expr) -> Expr:
             return apply(_primitive(expr), _plain(expr.expr))
         case Apply():
             return apply(expr.name, args[0])
+        case LogSumExp():
+            return log_sum_exp(args[0])
         case sp.MatAdd():
             return add(*args)
         case sp.HadamardProduct():
@@ -183,7 +188,7 @@ def _plain(expr: Expr) -> Expr:
             return transpose(args[0])
         case sp.MatMul() if args:
             number = sp.nsimplify(sp.Mul(*(a for a in expr.args if not a.is_Matrix)), rational=True)
-            if number.is_Rational:
+            if number.is_Rational or (number.free_symbols and not number.has(sp.Float)):
                 *lefts, product = args
                 for left in reversed(lefts):
                     product = matmul(left, product)

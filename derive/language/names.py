@@ -5,6 +5,7 @@ import keyword
 import re
 
 from derive.errors import CellError, one_line
+from derive.language.shorthands import SHORTHANDS
 from derive.primitives import PRIMITIVES
 
 __all__ = ["EMITTED", "check_name", "label"]
@@ -35,7 +36,7 @@ def check_name(name: str) -> None:
         )
     if name in _KEYWORDS:
         raise CellError(f"'{shown}' is a keyword: choose another name")
-    if name in PRIMITIVES:
+    if name in PRIMITIVES or name in SHORTHANDS:
         raise CellError(f"'{shown}' is a function of the language: choose another name")
     if name in EMITTED or hasattr(builtins, name):
         raise CellError(f"'{shown}' is used by the emitted source: choose another name")

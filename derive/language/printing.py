@@ -12,6 +12,7 @@ from derive.expressions import (
     Expr,
     HadamardPower,
     HadamardProduct,
+    LogSumExp,
     MatAdd,
     MatMul,
     MatrixSlice,
@@ -22,6 +23,8 @@ from derive.expressions import (
     coefficient,
     parts_of,
     scale,
+    spread_of,
+    total_of,
 )
 
 __all__ = ["is_readable", "text_of", "text_of_expression"]
@@ -67,7 +70,11 @@ def _written(expr: Expr) -> tuple[str, int]:
             return _number(number)
         if number == -1:
             return f"-{text_of_expression(rest, _POWER)}", _PRODUCT
-        return f"{_number(number)[0]} * {text_of_expression(rest, _PRODUCT)}", _PRODUCT
+        text, strength = _number(number)
+        text = text if strength >= _PRODUCT else f"({text})"
+        # An inverse stands behind: a / b is no product of a number.
+        inner = text_of_expression(rest, _PRODUCT)
+        return f"{text} * {f'({inner})' if _divides(rest) else inner}", _PRODUCT
     match expr:
         case MatrixSymbol():
             return expr.name, _ATOM
@@ -75,21 +82,20 @@ def _written(expr: Expr) -> tuple[str, int]:
             return "1", _ATOM
         case ZeroMatrix():
             return "0", _ATOM
+        case Apply(name="reciprocal"):
+            return f"1 / {text_of_expression(expr.argument, _POWER)}", _PRODUCT
         case Apply():
             return f"{expr.name}({text_of_expression(expr.argument)})", _ATOM
+        case LogSumExp():
+            return f"logsumexp({text_of_expression(expr.argument)})", _ATOM
         case Transpose():
             return f"{text_of_expression(expr.args[0], _ATOM)}.T", _ATOM
         case HadamardPower():
             return f"{text_of_expression(expr.args[0], _ATOM)} ** {expr.args[1]}", _POWER
         case HadamardProduct():
-            return " * ".join(text_of_expression(a, _POWER) for a in expr.args), _PRODUCT
+            return _product(expr.args), _PRODUCT
         case MatMul():
-            left, right = expr.args
-            place = _PRODUCT if isinstance(right, MatMul) and right.args[0].is_Matrix else _POWER
-            return (
-                f"{text_of_expression(left, _POWER)} @ {text_of_expression(right, place)}",
-                _PRODUCT,
-            )
+            return _matrix_product(expr)
         case MatrixSlice():  # stands in derivations only; the language has no slices
             start, stop = expr.rowslice[:2]
             return f"{text_of_expression(expr.parent, _ATOM)}[{start}:{stop}]", _ATOM
@@ -99,6 +105,50 @@ def _written(expr: Expr) -> tuple[str, int]:
         case MatAdd():
             return _sum(expr.args), _SUM
     raise RuleError(f"no text for {type(expr).__name__}")
+
+
+def _matrix_product(expr: MatMul) -> tuple[str, int]:
+    scalar, summed = spread_of(expr), total_of(expr)
+    if summed is not None:
+        return f"sum({text_of_expression(summed)})", _ATOM
+    if scalar is not None:
+        return _written(scalar)
+    left, right = expr.args
+    if isinstance(right, Transpose) and not isinstance(right.args[0], MatrixSymbol):
+        column = text_of_expression(right.args[0])
+        return f"outer({text_of_expression(left)}, {column})", _ATOM
+    place = _PRODUCT if isinstance(right, MatMul) and _is_plain(right) else _POWER
+    return f"{text_of_expression(left, _POWER)} @ {text_of_expression(right, place)}", _PRODUCT
+
+
+def _is_plain(expr: MatMul) -> bool:
+    """Whether a product is written with '@'."""
+    return bool(expr.args[0].is_Matrix) and total_of(expr) is None and spread_of(expr) is None
+
+
+def _divisor(factor: Expr) -> Expr | None:
+    """What a factor divides by, if it is an inverse."""
+    scalar = spread_of(factor)
+    inverse = factor if scalar is None else scalar
+    return inverse.argument if isinstance(inverse, Apply) and inverse.name == "reciprocal" else None
+
+
+def _divides(expr: Expr) -> bool:
+    """Whether the text of a product begins with '1 /'."""
+    first = expr.args[0] if isinstance(expr, HadamardProduct) else expr
+    return _divisor(first) is not None
+
+
+def _product(factors: Iterable[Expr]) -> str:
+    text = ""
+    for factor in factors:
+        divisor = _divisor(factor)
+        if divisor is not None:
+            text = f"{text or '1'} / {text_of_expression(divisor, _POWER)}"
+        else:
+            shown = text_of_expression(factor, _POWER)
+            text = f"{text} * {shown}" if text else shown
+    return text
 
 
 def _sum(terms: Iterable[Expr]) -> str:
@@ -122,12 +172,39 @@ def is_readable(value: sp.Rational) -> bool:
     return 1 <= abs(value) * LARGEST <= LARGEST**2 and (small or _decimal(value) is not None)
 
 
-def _number(value: sp.Rational) -> tuple[str, int]:
+def _number(value: sp.Expr) -> tuple[str, int]:
     """Whole numbers and finite decimals as they are, other fractions as a quotient."""
+    if not value.is_Rational:
+        return _size_number(value)
     text = str(value) if value.is_Integer else _decimal(value)
     if text is None:
         return f"{value.p} / {value.q}", _PRODUCT
     return text, _PRODUCT if value.is_negative else _ATOM
+
+
+def _size_number(value: sp.Expr) -> tuple[str, int]:
+    """A number that is made of sizes, such as 1 / n or 1 / sqrt(n + m)."""
+    above, below = sp.fraction(value)
+    if below != 1:
+        top, strength = _number(above)
+        bottom, inner = _number(below)
+        top = top if strength >= _PRODUCT else f"({top})"
+        return f"{top} / {bottom if inner >= _POWER else f'({bottom})'}", _PRODUCT
+    match value:
+        case sp.Symbol():
+            return str(value), _ATOM
+        case sp.Pow(exp=sp.Rational(p=1, q=2)):
+            return f"sqrt({_number(value.base)[0]})", _ATOM
+        case sp.Pow() if value.exp.is_Integer and value.exp > 1:
+            base, strength = _number(value.base)
+            return f"{base if strength == _ATOM else f'({base})'} ** {value.exp}", _POWER
+        case sp.Mul() | sp.Add():
+            place, mark = (_POWER, " * ") if isinstance(value, sp.Mul) else (_PRODUCT, " + ")
+            parts = [_number(part) for part in value.as_ordered_factors() if place == _POWER]
+            parts = parts or [_number(part) for part in value.as_ordered_terms()]
+            texts = [t if strength >= place else f"({t})" for t, strength in parts]
+            return mark.join(texts), _PRODUCT if place == _POWER else _SUM
+    raise RuleError(f"no text for the number {value}")
 
 
 def _decimal(value: sp.Rational) -> str | None:

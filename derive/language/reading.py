@@ -166,7 +166,7 @@ def _declared(kind: str, items: str, line: int) -> Iterator[Declaration]:
             raise CellError(f"expected `{kind} name[size]`, or several with commas between")
         check_name(match[1])
         sizes = tuple(_size(size.strip(), kind) for size in match[2].split(","))
-        most = 2 if kind == "parameter" else 1
+        most = 1 if kind == "input" else 2
         if len(sizes) > most:
             shown = "[size] or [rows, columns]" if most == 2 else "[size]"
             raise CellError(f"'{match[1]}' has {len(sizes)} sizes; write {match[1]}{shown}")

@@ -10,7 +10,8 @@ import sympy as sp
 from derive.errors import CellError, one_line
 from derive.expressions import Shape
 from derive.language.reading import Program, Statement, check_size
-from derive.language.unification import Form, Size, as_matrix, as_vector, same_size, unify
+from derive.language.shorthands import SHORTHANDS
+from derive.language.unification import Form, Size, as_matrix, is_scalar, right_of, same_size, unify
 from derive.language.whitelist import chain, segment, steps_back
 
 __all__ = ["infer"]
@@ -28,7 +29,9 @@ class _Scope:
     states: frozenset[str]
     inputs: frozenset[str]
     forms: dict[str, Form]
+    sizes: frozenset[str] = frozenset()
     defined: set[str] = field(default_factory=set)
+    beside: list[tuple[Statement, Form, Form, Form]] = field(default_factory=list)
     lines: dict[str, int] = field(default_factory=dict)
     read: set[str] = field(default_factory=set)
 
@@ -47,13 +50,14 @@ def infer(program: Program) -> dict[str, Shape]:
             form = _form(scope, statement, statement.value)
             place = scope.forms.setdefault(statement.name, Form())
             if form is not None:
-                unify(place, form)
+                _defined(scope, statement, place, form)
             elif place.root().sizes is None:
                 raise CellError("a number alone has no shape; multiply it by something that has")
         except CellError as error:
             _fail(statement, str(error))
         scope.defined.add(statement.name)
     _check_uses(scope, program)
+    _settle_scalars(scope)
     return {name: _solved(scope, program, name) for name in scope.forms}
 
 
@@ -70,7 +74,7 @@ def _declared(program: Program) -> _Scope:
     for kind, example in (("input", "input x[m]"), ("state", "state h[n]")):
         if not kinds[kind]:
             raise CellError(f"line 1: no {kind} is declared; write for example `{example}`")
-    lines = _lines(program)
+    lines = _lines(program, sizes)
     for size in sorted(sizes & lines.keys(), key=lambda name: (lines[name], name)):
         raise CellError(f"line {lines[size]}: '{size}' is also the name of a size; rename one")
     for state in sorted(kinds["state"]):
@@ -79,14 +83,14 @@ def _declared(program: Program) -> _Scope:
                 f"line {lines[f'{state}_0']}: '{state}_0' names the initial state of '{state}'; "
                 "choose another name"
             )
-    return _Scope(frozenset(kinds["state"]), frozenset(kinds["input"]), forms)
+    return _Scope(frozenset(kinds["state"]), frozenset(kinds["input"]), forms, frozenset(sizes))
 
 
-def _lines(program: Program) -> dict[str, int]:
-    """Where each name that stands for a value first stands."""
+def _lines(program: Program, sizes: set[str]) -> dict[str, int]:
+    """Where each name that stands for a value first stands; a size read is a number."""
     found = {declared.name: declared.line for declared in program.declarations}
     for statement in program.statements:
-        for name in (statement.name, *sorted(_names(statement.value))):
+        for name in (statement.name, *sorted(_names(statement.value) - sizes)):
             found.setdefault(name, statement.line)
     return found
 
@@ -132,7 +136,7 @@ def _form(scope: _Scope, statement: Statement, node: ast.expr) -> Form | None:
         case ast.UnaryOp():
             return descend(node.operand)
         case ast.Name():
-            return _named(scope, node.id)
+            return None if node.id in scope.sizes else _named(scope, node.id)
         case ast.Subscript(value=ast.Name(id=name)):
             if steps_back(node) == 0:
                 if name not in scope.inputs | scope.states and name not in scope.lines:
@@ -141,10 +145,17 @@ def _form(scope: _Scope, statement: Statement, node: ast.expr) -> Form | None:
             if name not in scope.states:
                 raise CellError(_NO_STATE.format(name))
             return scope.forms[name]
-        case ast.Attribute(value=ast.Name(id=name)):
-            form = _named(scope, name)
-            rows, columns = as_matrix(form, f"{name}.T", statement.line)
-            return Form([columns, rows], f"`{name}.T` in line {statement.line}")
+        case ast.Attribute():
+            form, text = descend(node.value), one_line(segment(node, statement.text), 40)
+            if form is None:
+                raise CellError(f"`{text}`: a number has no transpose")
+            place = f"`{text}` in line {statement.line}"
+            if len(form.root().sizes or []) == 1:
+                return Form([Size(sp.S.One, place), (form.root().sizes or [])[0]], place)
+            rows, columns = as_matrix(form, text, statement.line)
+            return Form([columns, rows], place)
+        case ast.Call(func=ast.Name(id=name)) if name in SHORTHANDS:
+            return _shorthand(scope, statement, node)
         case ast.Call():
             return descend(node.args[0])
         case ast.List():
@@ -152,11 +163,69 @@ def _form(scope: _Scope, statement: Statement, node: ast.expr) -> Form | None:
         case ast.BinOp(op=ast.MatMult()):
             return _product(scope, statement, node)
         case ast.BinOp():
-            left, right = descend(node.left), descend(node.right)
-            if left is not None and right is not None:
-                unify(left, right)
-            return right if left is None else left
+            return _joint(scope, statement, descend(node.left), descend(node.right))
     raise CellError(f"'{type(node).__name__}' is not in the language")
+
+
+def _defined(scope: _Scope, statement: Statement, place: Form, form: Form) -> None:
+    """A name takes the shape of its right side; a declared state may be filled by a scalar."""
+    if place.root().sizes is None:
+        unify(place, form)
+    else:
+        _joint(scope, statement, form, place)
+
+
+def _joint(
+    scope: _Scope, statement: Statement, left: Form | None, right: Form | None
+) -> Form | None:
+    """The shape of two operands that meet entry by entry, where a scalar meets every entry."""
+    if left is None or right is None:
+        return right if left is None else left
+    if is_scalar(left) != is_scalar(right):
+        scalar, other = (left, right) if is_scalar(left) else (right, left)
+        if other.root().sizes is not None:
+            return other
+        result = Form()
+        scope.beside.append((statement, scalar, other, result))
+        return result
+    unify(left, right)
+    return left
+
+
+def _settle_scalars(scope: _Scope) -> None:
+    """What met a scalar before its own shape was known: a scalar, if their result is one.
+
+    Where the result is a vector it could be either, and its author must declare it.
+    """
+    for statement, scalar, other, result in scope.beside:
+        try:
+            if other.root().sizes is None:
+                if result.root().sizes is not None and not is_scalar(result):
+                    continue
+                unify(scalar, other)
+            unify(other, result)
+        except CellError as error:
+            _fail(statement, str(error))
+
+
+def _shorthand(scope: _Scope, statement: Statement, node: ast.Call) -> Form | None:
+    """The shape of what a row of `SHORTHANDS` gives."""
+    text = one_line(segment(node, statement.text), 40)
+    row = SHORTHANDS[text.partition("(")[0].strip()]
+    forms = [_form(scope, statement, argument) for argument in node.args]
+    known = [form for form in forms if form is not None]
+    if not known or (row.shape != "entries" and len(known) < len(forms)):
+        raise CellError(f"`{text}`: {row.name} of a number; write the number that it gives")
+    place = f"`{text}` in line {statement.line}"
+    if row.shape == "entries":
+        return _joint(scope, statement, forms[0], forms[1])
+    if row.shape == "outer":
+        return Form([right_of(form, text, statement.line)[0] for form in known], place)
+    if row.name == "logsumexp" or row.shape == "vector":
+        right_of(known[0], text, statement.line, columns=False)
+    for form in known[1:]:
+        unify(known[0], form)
+    return known[0] if row.shape == "vector" else Form([Size(sp.S.One, place)], place)
 
 
 def _named(scope: _Scope, name: str) -> Form:
@@ -194,9 +263,13 @@ def _product(scope: _Scope, statement: Statement, node: ast.BinOp) -> Form:
     for matrix in reversed(matrices):
         if matrix is None or form is None:
             raise CellError(f"`{text}`: '@' between a number and something; use '*'")
-        rows, columns = as_matrix(matrix, text, statement.line)
-        same_size(columns, as_vector(form, text, statement.line), text, matrix, form)
-        form = Form([rows], f"`{text}` in line {statement.line}")
+        inner, *outer = right_of(form, text, statement.line)
+        if outer and len(matrix.root().sizes or []) == 1:  # a column and a row
+            rows, columns = (matrix.root().sizes or [])[0], Size(sp.S.One, "a column")
+        else:
+            rows, columns = as_matrix(matrix, text, statement.line)
+        same_size(columns, inner, text, matrix, form)
+        form = Form([rows, *outer], f"`{text}` in line {statement.line}")
     assert form is not None
     return form
 

@@ -7,7 +7,7 @@ import sympy as sp
 
 from derive.errors import CellError, one_line
 
-__all__ = ["Form", "Size", "as_matrix", "as_vector", "same_size", "unify"]
+__all__ = ["Form", "Size", "as_matrix", "is_scalar", "right_of", "same_size", "unify"]
 
 
 @dataclass(eq=False)
@@ -57,14 +57,24 @@ def as_matrix(form: Form, text: str, line: int) -> list[Size]:
     return form.sizes
 
 
-def as_vector(form: Form, text: str, line: int) -> Size:
-    """The size of a form that stands where `text` needs a vector."""
+def right_of(form: Form, text: str, line: int, columns: bool = True) -> list[Size]:
+    """The sizes of a form that stands right of '@' in `text`: a vector where nothing is known.
+
+    Args:
+        columns: whether it may be a matrix.
+    """
     form = form.root()
     if form.sizes is None:
         form.sizes, form.origin = [Size()], f"`{text}` in line {line}"
-    if len(form.sizes) != 1:
-        raise CellError(f"`{text}`: a vector expected right of '@', found {form} ({_origin(form)})")
-    return form.sizes[0]
+    if len(form.sizes) != 1 and not columns:
+        raise CellError(f"`{text}`: a vector expected, found {form} ({_origin(form)})")
+    return form.sizes
+
+
+def is_scalar(form: Form) -> bool:
+    """Whether the shape is known to be [1]."""
+    sizes = form.root().sizes
+    return sizes is not None and [size.root().value for size in sizes] == [1]
 
 
 def unify(a: Form, b: Form) -> None:

@@ -16,7 +16,9 @@ from derive.expressions import (
     constant,
     matmul,
     power,
+    reciprocal,
     scale,
+    spread,
     stack,
     symbol,
     times,
@@ -24,6 +26,7 @@ from derive.expressions import (
 )
 from derive.language.printing import is_readable, text_of_expression
 from derive.language.reading import MAX_LINE, Statement, nesting
+from derive.language.shorthands import SHORTHANDS
 from derive.language.whitelist import MAX_DEPTH, chain, number, steps_back
 
 __all__ = ["value_of"]
@@ -56,7 +59,7 @@ def _check_printed(name: str, value: Expr) -> None:
         level = [arg for node in level for arg in node.args]
     if level:
         raise CellError(f"an expression nests deeper than {MAX_LEVELS}; give parts of it names")
-    if not all(is_readable(number) for number in value.atoms(sp.Rational)):
+    if not all(is_readable(number) for number in value.atoms(sp.Rational) if number != 0):
         raise CellError(_RANGE)
     text = f"{name} = {text_of_expression(value)}"
     if len(text) > MAX_LINE or nesting(text)[1] > MAX_DEPTH:
@@ -69,27 +72,34 @@ def _check_printed(name: str, value: Expr) -> None:
 _RANGE = "the numbers multiply to one that is not between 1e-30 and 1e30, or has too many digits"
 
 
-def _expression(node: ast.expr, shapes: Shapes) -> Expr | sp.Rational:
+def _expression(node: ast.expr, shapes: Shapes) -> Expr | sp.Expr:
     """A checked tree as a matrix expression; a number stays a number until it meets a shape."""
     match node:
         case ast.Constant():
             return sp.Rational(str(number(node)))
+        case ast.Name() if node.id not in shapes:  # a size, as a number
+            return sp.Symbol(node.id, integer=True, positive=True)
         case ast.Name():
             return symbol(node.id, shapes[node.id])
         case ast.Subscript(value=ast.Name(id=name)):
             return symbol(lag(name) if steps_back(node) else name, shapes[name])
-        case ast.Attribute(value=ast.Name(id=name)):
-            return transpose(symbol(name, shapes[name]))
+        case ast.Attribute():
+            return transpose(_expression(node.value, shapes))
         case ast.List():
             return stack(tuple(_expression(element, shapes) for element in _elements(node)))
         case ast.UnaryOp():
             inner = _expression(node.operand, shapes)
             return _scaled(sp.S.NegativeOne, inner) if isinstance(node.op, ast.USub) else inner
+        case ast.Call(func=ast.Name(id=name)) if name in SHORTHANDS:
+            arguments = [_expression(argument, shapes) for argument in node.args]
+            return SHORTHANDS[name].value(*_alike(arguments))
         case ast.Call(func=ast.Name(id=name)):
             inner = _expression(node.args[0], shapes)
-            if not inner.is_Matrix:
-                raise CellError(f"{name} of a number alone; write the number it gives")
-            return apply(name, inner)
+            if inner.is_Matrix:
+                return apply(name, inner)
+            if name == "sqrt" and not inner.is_negative:
+                return sp.sqrt(inner)
+            raise CellError(f"{name} of a number alone; write the number it gives")
         case ast.BinOp(op=ast.Pow()):
             base, exponent = _expression(node.left, shapes), int(str(number(node.right)))
             return power(base, exponent) if base.is_Matrix else _checked(base**exponent)
@@ -114,9 +124,9 @@ def _elements(node: ast.List) -> list[ast.expr]:
     ]
 
 
-def _terms(node: ast.expr, shapes: Shapes) -> list[Expr | sp.Rational]:
+def _terms(node: ast.expr, shapes: Shapes) -> list[Expr | sp.Expr]:
     """The terms of a - b + c, which Python reads as (a - b) + c, in their order."""
-    terms: list[Expr | sp.Rational] = []
+    terms: list[Expr | sp.Expr] = []
     while isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub):
         term = _expression(node.right, shapes)
         terms.append(_scaled(sp.S.NegativeOne, term) if isinstance(node.op, ast.Sub) else term)
@@ -124,33 +134,41 @@ def _terms(node: ast.expr, shapes: Shapes) -> list[Expr | sp.Rational]:
     return [_expression(node, shapes), *reversed(terms)]
 
 
-def _sum(terms: list[Expr | sp.Rational]) -> Expr | sp.Rational:
-    shape = next((term.shape for term in terms if term.is_Matrix), None)
-    if shape is None:
+def _sum(terms: list[Expr | sp.Expr]) -> Expr | sp.Expr:
+    if not any(term.is_Matrix for term in terms):
         return _checked(sum(terms, start=sp.S.Zero))
-    return add(*(_shaped(term, shape) for term in terms))
+    return add(*_alike(terms))
 
 
-def _product(node: ast.expr, shapes: Shapes) -> Expr | sp.Rational:
+def _product(node: ast.expr, shapes: Shapes) -> Expr | sp.Expr:
     """The value of a * b / 2, which Python reads as (a * b) / 2."""
     factors: list[Expr] = []
-    value: sp.Rational = sp.S.One
+    value: sp.Expr = sp.S.One
     while isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div):
-        factor = _expression(node.right, shapes)
+        factor, divides = _expression(node.right, shapes), isinstance(node.op, ast.Div)
         if factor.is_Matrix:
-            factors.append(factor)
+            factors.append(reciprocal(factor) if divides else factor)
+        elif factor == 0 and divides:
+            raise CellError("a division by 0")
         else:
-            value = _checked(value * factor if isinstance(node.op, ast.Mult) else value / factor)
+            value = _checked(value / factor if divides else value * factor)
         node = node.left
     first = _expression(node, shapes)
     if first.is_Matrix:
         factors.append(first)
     else:
         value = _checked(value * first)
-    return _scaled(value, times(*reversed(factors))) if factors else value
+    return _scaled(value, times(*reversed(_alike(factors)))) if factors else value
 
 
-def _scaled(value: sp.Rational, expr: Expr | sp.Rational) -> Expr | sp.Rational:
+def _alike(values: list[Expr | sp.Expr]) -> list[Expr]:
+    """Values of one shape: numbers and scalars fill the shape of the others."""
+    shapes = [value.shape for value in values if value.is_Matrix]
+    shape = next((s for s in shapes if s != (1, 1)), shapes[0])
+    return [_filled(value, shape) for value in values]
+
+
+def _scaled(value: sp.Expr, expr: Expr | sp.Expr) -> Expr | sp.Expr:
     if not expr.is_Matrix:
         return value * expr
     if value == 0:
@@ -158,12 +176,17 @@ def _scaled(value: sp.Rational, expr: Expr | sp.Rational) -> Expr | sp.Rational:
     return scale(value, expr)
 
 
-def _shaped(value: Expr | sp.Rational, shape: Shape) -> Expr:
-    rows_columns = shape if len(shape) == 2 else (*shape, sp.S.One)
-    return value if value.is_Matrix else constant(value, rows_columns)
+def _shaped(value: Expr | sp.Expr, shape: Shape) -> Expr:
+    return _filled(value, shape if len(shape) == 2 else (*shape, sp.S.One))
 
 
-def _checked(value: sp.Rational) -> sp.Rational:
-    if not is_readable(value):
+def _filled(value: Expr | sp.Expr, rows_columns: Shape) -> Expr:
+    if not value.is_Matrix:
+        return constant(value, rows_columns)
+    return spread(value, rows_columns) if value.shape == (1, 1) else value
+
+
+def _checked(value: sp.Expr) -> sp.Expr:
+    if not all(is_readable(number) for number in value.atoms(sp.Rational) if number != 0):
         raise CellError(_RANGE)
     return value

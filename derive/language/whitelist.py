@@ -4,6 +4,7 @@ import ast
 
 from derive.errors import CellError, one_line
 from derive.language.names import check_name
+from derive.language.shorthands import SHORTHANDS
 from derive.primitives import PRIMITIVES
 
 __all__ = [
@@ -20,6 +21,7 @@ MAX_DEPTH = 24
 MAX_TREE = 8 * MAX_DEPTH
 MAX_POWER = 16
 MAX_DIGITS = 40
+MAX_LAG = 8
 
 ADVICE = "the language has + - * / @ **, functions, name[t-1], lists [a, b] and name.T"
 
@@ -46,12 +48,13 @@ def number(node: ast.expr) -> int | str | None:
 
 
 def steps_back(node: ast.Subscript) -> int | None:
-    """0 for name[t], 1 for name[t-1], None for any other index."""
+    """0 for name[t], 1 for name[t-1] and so on, None for any other index."""
     match node.slice:
         case ast.Name(id="t"):
             return 0
-        case ast.BinOp(left=ast.Name(id="t"), op=ast.Sub(), right=right) if number(right) == 1:
-            return 1
+        case ast.BinOp(left=ast.Name(id="t"), op=ast.Sub(), right=right):
+            back = number(right)
+            return back if isinstance(back, int) and 1 <= back <= MAX_LAG else None
     return None
 
 
@@ -92,8 +95,8 @@ def _check_tree(node: ast.expr, text: str) -> None:
         case ast.BinOp(op=ast.Div()):
             _check_tree(node.left, text)
             _check_tree(node.right, text)
-            if number(node.right) in (None, 0, "0.0"):
-                raise CellError("division is by a number other than 0, as in x / 2")
+            if number(node.right) in (0, "0.0"):
+                raise CellError("a division by 0")
         case ast.BinOp(op=ast.Add() | ast.Sub() | ast.Mult() | ast.MatMult()):
             _check_tree(node.left, text)
             _check_tree(node.right, text)
@@ -108,20 +111,20 @@ def _check_tree(node: ast.expr, text: str) -> None:
             check_name(name)
             if steps_back(node) is None:
                 raise CellError(
-                    f"'{one_line(segment(node, text), 40)}': only [t-1] can be read; "
-                    "to reach further back, carry a state, as in `p = h[t-1]`"
+                    f"'{one_line(segment(node, text), 40)}': a lag is [t-1] to [t-{MAX_LAG}]; "
+                    "to reach further back, carry a state, as in `p = h[t-8]`"
                 )
-        case ast.Attribute(value=ast.Name(id=name), attr="T"):
-            check_name(name)
+        case ast.Attribute(value=ast.Name() | ast.Subscript(), attr="T"):
+            _check_tree(node.value, text)
         case ast.Attribute():
             raise CellError(f"attribute '.{one_line(node.attr, 20)}'; only name.T (transpose)")
         case ast.Call(func=ast.Name(id=name)) if name in PRIMITIVES:
-            if len(node.args) != 1 or node.keywords:
-                raise CellError(f"{name} takes one argument")
-            _check_tree(node.args[0], text)
+            _check_arguments(node, name, 1, text)
+        case ast.Call(func=ast.Name(id=name)) if name in SHORTHANDS:
+            _check_arguments(node, name, SHORTHANDS[name].arguments, text)
         case ast.Call():
             called = one_line(segment(node.func, text), 30)
-            known = ", ".join(PRIMITIVES)
+            known = ", ".join((*PRIMITIVES, *SHORTHANDS))
             raise CellError(f"unknown function '{called}'; the functions are {known}")
         case _:
             kind = type(getattr(node, "op", None) or node).__name__
@@ -129,8 +132,15 @@ def _check_tree(node: ast.expr, text: str) -> None:
             raise CellError(f"`{shown}` ({kind}) is not in the language; {ADVICE}")
 
 
+def _check_arguments(node: ast.Call, name: str, count: int, text: str) -> None:
+    if len(node.args) != count or node.keywords:
+        raise CellError(f"{name} takes {'one argument' if count == 1 else 'two arguments'}")
+    for argument in node.args:
+        _check_tree(argument, text)
+
+
 def _check_value(name: str) -> None:
-    if name in PRIMITIVES:
+    if name in PRIMITIVES or name in SHORTHANDS:
         raise CellError(f"'{name}' is a function: write {name}(...)")
     if name == "t":
         raise CellError("'t' is the time; it stands only in a lag, as in h[t-1]")

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 
 import sympy as sp
 
-from derive.backends.numpy.backward import backward_lines, tape_names
 from derive.backends.numpy.docstring import docstring
-from derive.backends.numpy.forward import forward_lines
-from derive.backends.numpy.places import Places
+from derive.backends.numpy.fused import Fused
+from derive.backends.numpy.stepwise import Stepwise, is_fused
 from derive.cell import Cell, Variable
 from derive.expressions import Apply
 from derive.gradients import Gradients
@@ -25,7 +24,6 @@ __all__ = ["digest", "numpy_source"]
 
 _MARK = "# --- emitted ---\n"
 _CHECK = "def _example("
-_QUIET = '@np.errstate(over="ignore", under="ignore")'
 _RUN = "Run a batch of sequences; shapes are in the module's docstring."
 _PULL = "Gradients of sum(dy * y) + sum(dstate_T * state_T), summed over steps and batch."
 
@@ -45,60 +43,71 @@ def numpy_source(gradients: Gradients, claims: Sequence["Claim"] = ()) -> str:
     Returns:
         Python source that imports NumPy alone; the same bytes for the same cell and claims.
     """
-    cell, places = gradients.cell, Places(schedule(gradients))
-    runtime = (files("derive.backends.numpy") / "runtime.py").read_text().partition(_MARK)[2]
-    helpers, mark, checks = runtime.partition(_CHECK)
+    cell = gradients.cell
+    form = Fused(schedule(gradients)) if is_fused(gradients) else Stepwise(gradients)
+    helpers, mark, checks = _runtime("runtime").partition(_CHECK)
     parts = [
         docstring(cell, digest(cell), claims),
         'import sys\n\nimport numpy as np\n\n__all__ = ["backward", "forward", "self_check"]',
         _tables(gradients),
-        _function("forward(params, x, state_0=None, *, lengths=None)", _RUN, _forward(places)),
-        _function("backward(params, tape, dy=None, dstate_T=None)", _PULL, _backward(places)),
+        _function("forward(params, x, state_0=None, *, lengths=None)", _RUN, _forward(cell, form), form.quiet),
+        _function("backward(params, tape, dy=None, dstate_T=None)", _PULL, _backward(cell, form), form.quiet),
         *(_primitive(name) for name in _used(gradients)),
+        _runtime(form.runtime),
         helpers,
         mark + checks,
     ]
     return "\n\n\n".join(part.strip("\n") for part in parts) + "\n"
 
 
-def _function(signature: str, doc: str, body: Iterable[str]) -> str:
-    lines = [_QUIET, f"def {signature}:", f'    """{doc}"""', *(f"    {line}" for line in body)]
+def _runtime(name: str) -> str:
+    return (files("derive.backends.numpy") / f"{name}.py").read_text().partition(_MARK)[2]
+
+
+def _function(signature: str, doc: str, body: Iterable[str], quiet: str) -> str:
+    lines = [f"@np.errstate({quiet})", f"def {signature}:", f'    """{doc}"""', *(f"    {line}" for line in body)]
     return "\n".join(lines)
 
 
-def _forward(places: Places) -> list[str]:
-    cell = places.plan.gradients.cell
+def _forward(cell: Cell, form: Fused | Stepwise) -> list[str]:
     names = [x.name for x in cell.inputs]
-    padding, outputs = places.make("padding"), places.make("y")
-    states = {s.name: places.make(f"{s.name}_seq") for s in cell.states}
+    padding, outputs = form.make("padding"), form.make("y")
     return [
         f"[{', '.join(names)}], dtype, sizes = _inputs(x, params, state_0)",
         *_parameter_lines("forward", cell),
         'state_0 = _states("forward", "state_0", state_0, sizes, dtype)',
         *_size_lines(cell),
+        *form.entry(),
         f"{padding} = _padding(lengths, steps, batch)",
         "if lengths is not None:",
         *(f"    {n} = np.where({padding}, 0, {n}).astype(dtype, copy=False)" for n in names),
-        *forward_lines(places),
-        f"{outputs} = np.array({states[cell.output.name]}[1:])",
+        *form.forward(),
+        f"{outputs} = np.array({form.make(f'{cell.output.name}_seq')}[1:])",
         "if lengths is not None:",
         f"    np.copyto({outputs}, 0, where={padding})",
         "state_T = {",
-        *(f'    "{name}": np.array({sequence}[-1]),' for name, sequence in states.items()),
+        *(f'    "{state.name}": {form.final(state)},' for state in cell.states),
         "}",
         "tape = {",
         '    "digest": _DIGEST,',
         '    "dtype": dtype,',
         '    "sizes": sizes,',
         f'    "padding": {padding},',
-        f'    "kept": ({", ".join(tape_names(places))},),',
+        *_kept(form.tape()),
         "}",
         f"return {outputs}, state_T, tape",
     ]
 
 
-def _backward(places: Places) -> list[str]:
-    cell = places.plan.gradients.cell
+def _kept(names: Sequence[str]) -> list[str]:
+    line = f'    "kept": ({", ".join(names)},),'
+    if len(line) <= 90:
+        return [line]
+    rows = textwrap.wrap(f"{', '.join(names)},", 82)
+    return ['    "kept": (', *(f"        {row}" for row in rows), "    ),"]
+
+
+def _backward(cell: Cell, form: Fused | Stepwise) -> list[str]:
     return [
         "tape = _tape(tape)",
         'sizes, dtype = dict(tape["sizes"]), tape["dtype"]',
@@ -106,13 +115,10 @@ def _backward(places: Places) -> list[str]:
         f"dy = _outputs(dy, tape, {_shape(cell.output)})",
         'dstate_T = _states("backward", "dstate_T", dstate_T, sizes, dtype)',
         *_size_lines(cell),
-        f'{places.make("padding")} = tape["padding"]',
-        *_assigned(tape_names(places), 'tape["kept"]'),
-        *(
-            f'{places.make(f"carry_{s.name}")} = np.array(dstate_T["{s.name}"], order="C")'
-            for s in cell.states
-        ),
-        *backward_lines(places),
+        *form.entry(),
+        f'{form.make("padding")} = tape["padding"]',
+        *_assigned(form.tape(), 'tape["kept"]'),
+        *form.backward(),
     ]
 
 

@@ -24,8 +24,27 @@ Resolve = Callable[[str], str]
 
 
 def number_text(value: sp.Expr) -> str:
-    """A number that NumPy does not promote: a plain Python literal."""
-    return str(value) if value.is_Integer else repr(float(value))
+    """A number that NumPy does not promote: plain Python, in which sizes are names."""
+    if value.is_Number:
+        return str(value) if value.is_Integer else repr(float(value))
+    match value:
+        case sp.Symbol():
+            return str(value)
+        case sp.Add():
+            return " + ".join(map(number_text, value.as_ordered_terms()))
+        case sp.Mul():
+            first, *others = value.as_ordered_factors()
+            return "*".join((number_text(first), *map(_in_product, others)))
+        case sp.Pow():
+            return f"{_in_product(value.base)}**{number_text(value.exp)}"
+        case sp.NumberSymbol():
+            return repr(float(value))
+    raise RuleError(f"no text for the number {value}")
+
+
+def _in_product(value: sp.Expr) -> str:
+    text = number_text(value)
+    return f"({text})" if isinstance(value, sp.Add) or text.startswith("-") else text
 
 
 def infix(expr: Expr, resolve: Resolve, place: int = 0) -> str:

@@ -23,39 +23,6 @@ def backward(*args, **kwargs):
 
 
 # --- emitted ---
-def _flat(array):
-    """(T, B, k) as (T*B, k)."""
-    return array.reshape(array.shape[0] * array.shape[1], array.shape[2])
-
-
-def _chunk(width, batch, dtype):
-    """How many steps to treat at once, so that their factors stay in the cache."""
-    return max(1, (1 << 19) // max(1, width * batch * dtype.itemsize))
-
-
-def _blocks(matrix, batch):
-    """`matrix` (K, N) for products with (batch, K), in blocks of columns if that is faster.
-
-    BLAS copies the operands of a large product before it multiplies; below some 10**6
-    multiplications it does not, and at these shapes the copy costs more than it gains.
-    """
-    inner, columns = matrix.shape
-    if batch > 1 and batch * inner * columns > 1_000_000:
-        for width in (128, 64, 32):
-            if columns % width == 0 and columns > width and batch * inner * width <= 1_000_000:
-                blocks = matrix.reshape(inner, columns // width, width)
-                return np.ascontiguousarray(blocks.transpose(1, 0, 2))
-    return np.ascontiguousarray(matrix)
-
-
-def _in_blocks(array, blocks):
-    """The view of `array` (batch, N) that a product with `blocks` writes into."""
-    if blocks.ndim == 2:
-        return array
-    count, _, width = blocks.shape
-    return array.reshape(array.shape[0], count, width).transpose(1, 0, 2)
-
-
 def _size(dim, sizes):
     """A size such as 'n', 'n + m' or '3' as a number; None if it is not known yet."""
     parts = [sizes.get(p, int(p) if p.isdigit() else None) for p in dim.split(" + ")]
@@ -159,10 +126,10 @@ def _states(call, label, given, sizes, dtype):
     }
     for name, dims in _STATES.items():
         if name not in arrays:
-            size = _size(dims[0], sizes)
-            if size is None:
+            shape = [_size(dim, sizes) for dim in dims]
+            if None in shape:
                 raise ValueError(f"{_NAME}.{call}: {label}[{name!r}] is needed to fix its size")
-            arrays[name] = np.zeros((sizes["batch"], size), dtype)
+            arrays[name] = np.zeros((sizes["batch"], *shape), dtype)
     return arrays
 
 
@@ -220,7 +187,8 @@ def _example(seed):
     params = {k: draw(*(_size(d, sizes) for d in dims)) for k, dims in _PARAMETERS.items()}
     inputs = {k: draw(steps, batch, _size(dims[0], sizes)) for k, dims in _INPUTS.items()}
     state_0, dstate_T = (
-        {k: draw(batch, _size(dims[0], sizes)) for k, dims in _STATES.items()} for _ in range(2)
+        {k: draw(batch, *(_size(d, sizes) for d in dims)) for k, dims in _STATES.items()}
+        for _ in range(2)
     )
     output = next(iter(_STATES.values()))[0]
     dy = draw(steps, batch, _size(output, sizes))

@@ -1,0 +1,73 @@
+"""Functions of the language that stand for an expression: one row each."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+from derive.expressions import (
+    Expr,
+    add,
+    apply,
+    log_sum_exp,
+    matmul,
+    scale,
+    spread,
+    times,
+    total,
+    transpose,
+)
+
+__all__ = ["SHORTHANDS", "Shorthand"]
+
+
+@dataclass(frozen=True)
+class Shorthand:
+    """A function that is written out when it is read.
+
+    Attributes:
+        arguments: how many it takes.
+        shape: of the result, and so of the arguments: 'entries', that of the arguments, of which
+            one may be a scalar; 'scalar' for the sum of something over all entries of arguments
+            of one shape; 'vector', that of the argument, a vector; 'outer', (rows of the first,
+            rows of the second).
+        value: what it stands for.
+        meaning: the same for a reader.
+    """
+
+    name: str
+    arguments: int
+    shape: Literal["entries", "scalar", "vector", "outer"]
+    value: Callable[..., Expr]
+    meaning: str
+
+
+def _mean(a: Expr) -> Expr:
+    return scale(1 / (a.shape[0] * a.shape[1]), total(a))
+
+
+def _max(a: Expr, b: Expr) -> Expr:
+    return add(b, apply("relu", add(a, scale(-1, b))))
+
+
+def _min(a: Expr, b: Expr) -> Expr:
+    return add(b, scale(-1, apply("relu", add(b, scale(-1, a)))))
+
+
+def _softmax(a: Expr) -> Expr:
+    return apply("exp", add(a, scale(-1, spread(log_sum_exp(a), a.shape))))
+
+
+_ROWS = (
+    Shorthand("sum", 1, "scalar", total, "the sum of all entries"),
+    Shorthand("mean", 1, "scalar", _mean, "sum(v) / n"),
+    Shorthand("dot", 2, "scalar", lambda a, b: total(times(a, b)), "sum(a * b)"),
+    Shorthand("norm", 1, "scalar", lambda a: apply("sqrt", total(times(a, a))), "sqrt(sum(v * v))"),
+    Shorthand("logsumexp", 1, "scalar", log_sum_exp, "log(sum(exp(v))), computed without overflow"),
+    Shorthand("softmax", 1, "vector", _softmax, "exp(v - logsumexp(v))"),
+    Shorthand("max", 2, "entries", _max, "b + relu(a - b); where a = b, the slope is b's"),
+    Shorthand("min", 2, "entries", _min, "b - relu(b - a); where a = b, the slope is b's"),
+    Shorthand("outer", 2, "outer", lambda a, b: matmul(a, transpose(b)), "a @ b.T of two vectors"),
+)
+
+SHORTHANDS: Mapping[str, Shorthand] = MappingProxyType({row.name: row for row in _ROWS})
