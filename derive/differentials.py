@@ -39,7 +39,15 @@ def tangent(name: Name) -> Name:
 
 def is_zero(moved: Expr) -> bool:
     """Whether a differential, which is linear in tangents, is zero: there is no tangent in it."""
-    return not any(leaf.name.startswith("d(") for leaf in moved.atoms(MatrixSymbol))
+    waiting: list[sp.Basic] = [moved]
+    while waiting:  # as a rule a tangent is near the top
+        node = waiting.pop()
+        if isinstance(node, MatrixSymbol):
+            if node.name.startswith("d("):
+                return False
+        else:
+            waiting.extend(node.args)
+    return True
 
 
 def differential(

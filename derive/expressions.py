@@ -41,6 +41,7 @@ __all__ = [
     "add",
     "apply",
     "coefficient",
+    "column_of",
     "constant",
     "is_stretched",
     "log_sum_exp",
@@ -246,6 +247,14 @@ def spread_of(expr: Expr) -> Expr | None:
     if isinstance(right, OneMatrix) and left.shape[1] == 1:
         return left if left.shape[0] == 1 else spread_of(left)
     return right if isinstance(left, OneMatrix) and right.shape == (1, 1) else None
+
+
+def column_of(expr: Expr) -> Expr | None:
+    """The column that every column of `expr` is: a in a @ ones; None if it is no such product."""
+    if not isinstance(expr, MatMul) or not isinstance(expr.args[1], OneMatrix):
+        return None
+    left = expr.args[0]
+    return left if left.is_Matrix and left.shape[1] == 1 and left.shape[0] != 1 else None
 
 
 def is_stretched(expr: Expr) -> bool:

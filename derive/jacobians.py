@@ -124,15 +124,19 @@ class Writer:
         self.timeless = frozenset(p.name for p in gradients.cell.parameters)
         self.notation: Notation = notation_of(gradients.cell)
         own = {e.name for e in gradients.cell.equations}
-        self.introduced = {a.symbol: a.value for a in gradients.forward if a.name not in own}
+        self.introduced: dict[Expr, Expr] = {}
+        for assignment in gradients.forward:  # each reads those before it
+            if assignment.name not in own:
+                value = assignment.value.xreplace(self.introduced)
+                self.introduced[assignment.symbol] = value
+        now = dict(self.introduced)
+        for back in (1, 2):
+            for name, value in now.items():
+                self.introduced[_at(name, back)] = _at(value, back, self.timeless)
 
     def spelled(self, expr: Expr) -> Expr:
         """The expression without names that the cell's author did not choose."""
-        for back in range(3):
-            values = {_at(n, back): _at(v, back, self.timeless) for n, v in self.introduced.items()}
-            for _ in self.introduced:
-                expr = expr.xreplace(values)
-        return expr
+        return expr.xreplace(self.introduced)
 
     def text(self, expr: Expr) -> str:
         """An expression with its time indices."""

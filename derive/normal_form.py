@@ -34,7 +34,7 @@ from derive.expressions import (
 
 __all__ = ["Form", "TooLargeError", "equal", "normal_form"]
 
-MAX_TERMS = 20_000
+MAX_TERMS = 4_000
 MAX_ORDERS = 5_040
 
 
@@ -83,7 +83,7 @@ def normal_form(expr: Expr) -> Form:
     entry = _entry(expr, _Index("i"), _Index("j"), fresh)
     for number, (coef, factors) in enumerate(entry):
         if number > MAX_TERMS:
-            raise TooLargeError(f"more than {MAX_TERMS} terms; equality was not decided")
+            raise TooLargeError(f"more than {MAX_TERMS} terms to compare")
         total[_canonical(factors)] += coef
     expanded = {key: sp.expand(coef) for key, coef in sorted(total.items())}
     return {key: coef for key, coef in expanded.items() if coef != 0}
@@ -206,7 +206,7 @@ def _multiplied(
         for term in _entry(expr, row, column, fresh):
             terms.append(term)
             if len(terms) > MAX_TERMS:
-                raise TooLargeError(f"more than {MAX_TERMS} terms; equality was not decided")
+                raise TooLargeError(f"more than {MAX_TERMS} terms to compare")
         expanded.append(terms)
     for chosen in product(*expanded):
         yield prod((c for c, _ in chosen), start=sp.S.One), sum((f for _, f in chosen), start=())
@@ -218,7 +218,7 @@ def _canonical(factors: tuple[_Factor, ...]) -> _Key:
     bound = sorted({i.name for _, axes in factors for i in axes if isinstance(i.name, int)})
     classes = _refined(factors, bound)
     if prod(factorial(len(c)) for c in classes) > MAX_ORDERS:
-        raise TooLargeError("too many interchangeable sums; equality was not decided")
+        raise TooLargeError("too many interchangeable sums to compare")
     orders = product(*(permutations(c) for c in classes))
     return min(_relabelled(factors, [i for c in order for i in c]) for order in orders)
 

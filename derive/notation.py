@@ -159,6 +159,8 @@ class Notation:
             case MatrixSymbol():
                 sign = self._sign(expr.name)
                 return str(sign), _BASE if sign.open else _FACTOR
+            case OneMatrix() if expr.shape[0] == 1 and expr.shape[1] != 1:
+                return r"\mathbf{1}^{\top}", _FACTOR
             case OneMatrix():
                 return r"\mathbf{1}", _BASE
             case ZeroMatrix():

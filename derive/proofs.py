@@ -47,27 +47,24 @@ def _settled(theorem: Theorem, gradients: Gradients, identity: Identity) -> Clai
     method = "equal polynomial normal forms, for any n, m and all values"
     if theorem.induction:
         method += f"; then induction on T: {theorem.induction}"
-    example = ""
+    example, level = "", DECIDED
     paths: tuple[Operator, ...] = ()
     monomials: tuple[str, ...] = ()
     try:
         holds = equal(identity.left, identity.right)
+        different = "different normal forms"
+        if not holds and identity.direction is None:
+            monomials = tuple(_monomials(identity))
+        elif not holds and identity.direction is not None:
+            paths = tuple(_remainder(identity, identity.direction))
     except TooLargeError as error:
-        verdict, level, method = UNDECIDED, "", str(error)
-    else:
-        verdict, level = (PROVED, DECIDED) if holds else (UNDECIDED, "")
-        if not holds:
-            if identity.direction is None:
-                monomials = tuple(_monomials(identity))
-            else:
-                paths = tuple(_remainder(identity, identity.direction))
-            example = find(gradients, identity)
-            verdict, level = (REFUTED, DECIDED) if example else (UNDECIDED, "")
-            method = (
-                "different normal forms, and a numeric counterexample"
-                if example
-                else "different normal forms, but no counterexample was found"
-            )
+        holds, different = False, str(error)
+    verdict = PROVED
+    if not holds:
+        example = find(gradients, identity)
+        verdict, level = (REFUTED, DECIDED) if example else (UNDECIDED, "")
+        found = "and a numeric counterexample" if example else "but no counterexample was found"
+        method = f"{different}, {found}"
     writer = Writer(gradients)
     return Claim(
         theorem=theorem.name,

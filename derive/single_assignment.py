@@ -25,6 +25,7 @@ from derive.expressions import (
     add,
     apply,
     coefficient,
+    column_of,
     log_sum_exp,
     matmul,
     parts_of,
@@ -95,7 +96,7 @@ class _Work:
 
     def term(self, expr: Expr) -> Expr:
         number, rest = coefficient(expr)
-        if isinstance(rest, MatMul) and spread_of(rest) is None:
+        if isinstance(rest, MatMul) and not _is_spread(rest):
             left = self.operand(rest.args[0], f"M_{self.equation}")
             return scale(number, matmul(left, self.operand(rest.args[1], f"v_{self.equation}")))
         return scale(number, self.factor(rest))
@@ -116,6 +117,9 @@ class _Work:
         scalar = spread_of(expr)
         if scalar is not None:
             return spread(self.named(scalar, f"s_{self.equation}"), expr.shape)
+        column = column_of(expr)
+        if column is not None:
+            return matmul(self.named(column, f"s_{self.equation}"), expr.args[1])
         match expr:
             case HadamardProduct():
                 return times(*(self.factor(arg) for arg in expr.args))
@@ -153,10 +157,15 @@ class _Work:
         return self.known[value]
 
 
+def _is_spread(expr: MatMul) -> bool:
+    """Whether a product with ones only fills a shape with a scalar or a column."""
+    return spread_of(expr) is not None or column_of(expr) is not None
+
+
 def _has_product(expr: Expr) -> bool:
     """Whether a sum has a term that needs a name: a matrix product or a stack."""
     if isinstance(expr, Apply | LogSumExp | BlockMatrix | MatrixSymbol):
         return isinstance(expr, BlockMatrix)
     if isinstance(expr, MatMul) and expr.args[0].is_Matrix:
-        return spread_of(expr) is None
+        return not _is_spread(expr)
     return any(_has_product(a) for a in expr.args if getattr(a, "is_Matrix", False))

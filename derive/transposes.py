@@ -26,7 +26,12 @@ def reverse_sweep(gradients: Gradients) -> tuple[Expr, Expr]:
     given = [*(v.now for v in (*cell.inputs, *cell.parameters)), *lagged]
     names = [*(a.symbol for a in g.forward), *given]
     tangents = {name: tangent(name) for name in names}
-    left = [_inner(bar(a.symbol), push(a.value, a.symbol, tangents)) for a in g.forward]
+    reached = {a.of for a in g.backward if a.terms}  # the other cotangents are zero
+    left = [
+        _inner(bar(a.symbol), push(a.value, a.symbol, tangents))
+        for a in g.forward
+        if a.symbol in reached
+    ]
     adjoints = (*g.backward, *g.parameters, *g.inputs, *g.states)
     right = [_inner(t.value, tangent(a.of)) for a in adjoints for t in a.terms]
     outside = [_inner(upstream(cell), tangent(cell.output.now))]

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from derive.errors import UsageError
 from derive.single_assignment import Assignment
-from verify.kernels import Array, Arrays, Example, sizes_of
+from verify.kernels import Array, Arrays, Example, as_value, shape_of, sizes_of
 from verify.recurrence import Forward, Plain, alive, forward
 
 __all__ = ["complex_step", "complex_step_gradients", "variables"]
@@ -32,7 +32,7 @@ def variables(example: Example, names: Sequence[str] | None = None) -> dict[str,
     found = {p.name: example.params[p.name] for p in cell.parameters}
     found |= {v.name: example.inputs[v.name] for v in cell.inputs}
     for state in cell.states:
-        zeros = np.zeros((example.batch, int(state.shape[0].subs(sizes))), example.dtype)
+        zeros = np.zeros((example.batch, *shape_of(state, sizes)), example.dtype)
         found[f"{state.name}_0"] = (example.state_0 or {}).get(state.name, zeros)
     unknown = [name for name in names or () if name not in found]
     if unknown:
@@ -100,17 +100,16 @@ def _run(example: Example, moved: Mapping[str, Array], field: Plain) -> Forward:
     cell, every = example.cell, variables(example)
     params = {}
     for p in cell.parameters:
-        array = field.given(moved.get(p.name, every[p.name]))
-        array = array[..., None] if len(p.shape) == 1 else array
+        array = as_value(field.given(moved.get(p.name, every[p.name])), p)
         params[p.name] = array[:, None] if p.name in moved else array  # an axis for the batch
     inputs = {}
     for v in cell.inputs:
-        array = field.given(moved.get(v.name, every[v.name]))[..., None]
+        array = as_value(field.given(moved.get(v.name, every[v.name])), v)
         inputs[v.name] = list(np.moveaxis(array, -4, 0))
     state_0 = {}
     for s in cell.states:
         name = f"{s.name}_0"
-        state_0[s.name] = field.given(moved.get(name, every[name]))[..., None]
+        state_0[s.name] = as_value(field.given(moved.get(name, every[name])), s)
     equations = [Assignment(e.name, e.value, e.name) for e in cell.equations]
     mask = alive(example.steps, example.batch, example.lengths)
     return forward(cell, equations, params, inputs, state_0, mask, sizes_of(example), field)
@@ -118,13 +117,13 @@ def _run(example: Example, moved: Mapping[str, Array], field: Plain) -> Forward:
 
 def _imaginary_loss(example: Example, run: Forward, copies: int) -> Array:
     """Im L for each copy."""
+    cell, given = example.cell, example.dstate_T or {}
     pairs = [
-        (cotangent[..., None], run.state_T[name])
-        for name, cotangent in (example.dstate_T or {}).items()
+        (as_value(given[s.name], s), run.state_T[s.name]) for s in cell.states if s.name in given
     ]
     if example.dy is not None:
         mask = alive(example.steps, example.batch, example.lengths)
-        upstream = np.where(mask, example.dy[..., None], 0)
+        upstream = np.where(mask, as_value(example.dy, cell.output), 0)
         pairs += list(zip(upstream, run.outputs, strict=True))
     zero = np.zeros(copies, np.longdouble)
     return sum((np.sum(bar * value.imag, axis=(-3, -2, -1)) for bar, value in pairs), zero)

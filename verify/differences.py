@@ -1,7 +1,8 @@
 """Gradients of <dy, y> + <dstate_T, state_T> without deriving anything: by evaluation alone.
 
 Complex step runs the cell's own equations at complex arguments; central differences ask any
-forward pass, and say how far each of their entries may be off.
+forward pass, and say how far each of their entries may be off. Neither knows a slope that is
+declared: where a cell stops a gradient, they are the derivative of its value, not its gradient.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,6 +11,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from derive.cell import Cell
+from derive.expressions import Apply
+from derive.primitives import PRIMITIVES
 from verify.complex_step import complex_step, complex_step_gradients, variables
 from verify.kernels import Array, Arrays, Example
 from verify.recurrence import alive
@@ -20,6 +24,7 @@ __all__ = [
     "central_differences",
     "complex_step",
     "complex_step_gradients",
+    "declared_slopes",
     "loss",
     "variables",
 ]
@@ -34,6 +39,12 @@ NOISE_STEP, NOISE_POINTS, NOISE_ORDER, NOISE_LINES = 2.0**-14, 10, 6, 4
 NOISE_GAIN = float(np.sqrt(924.0))
 # Noise is not the same everywhere: the largest of the differences, and three times that.
 NOISE_REACH = 3.0
+
+
+def declared_slopes(cell: Cell) -> tuple[str, ...]:
+    """The primitives in a cell whose slope is a convention, so that no difference can tell it."""
+    used = {node.name for e in cell.equations for node in e.value.atoms(Apply)}
+    return tuple(sorted(name for name in used if PRIMITIVES[name].declared))
 
 
 class ForwardPass(Protocol):
@@ -88,7 +99,10 @@ def central_differences(
 
     Central differences at halved steps are extrapolated (Romberg's table). The error of a table
     entry is its distance from the two that it is made of, plus what the measured rounding noise
-    can do to it; the entry with the smallest error is taken.
+    can do to it, plus what the slopes to its two sides still differ by when they are extrapolated
+    alike: at a kink closer than the steps, central differences agree with each other on the mean of
+    two slopes. The entry with the smallest error is taken. Two kinks closer than all steps, one to
+    each side, can hide each other: nothing that is seen from outside tells them from a slope.
 
     Args:
         forward: the contract's forward; called once for each perturbation, with fresh arrays.
@@ -142,8 +156,8 @@ class _Box:
 
     def quotients(
         self, name: str, array: Array, flat: int, centre: np.longdouble, noise: np.longdouble
-    ) -> Iterator[tuple[np.longdouble, np.longdouble]]:
-        """Central difference quotients at halved steps, each with the noise in it."""
+    ) -> Iterator["_Quotient"]:
+        """Central difference quotients at halved steps."""
         here = np.longdouble(array.flat[flat])
         if not np.isfinite(here):  # padding, as a rule; anything may stand there
             here = np.longdouble(0)
@@ -158,7 +172,12 @@ class _Box:
             # The two steps are not quite equal where the dtype cannot hold them.
             uneven = abs(places[0] + places[1]) / 2
             bend = abs(losses[0] - 2 * centre + losses[1]) / (width / 2) ** 2
-            yield (losses[0] - losses[1]) / width, 2 * noise / width + uneven * bend
+            right, left = ((at - centre) / s for at, s in zip(losses, places, strict=True))
+            yield _Quotient(
+                slope=(losses[0] - losses[1]) / width,
+                noise=2 * noise / width + uneven * bend,
+                corner=right - left,
+            )
 
     def noise(self, rng: np.random.Generator) -> np.longdouble:
         """Rounding noise of the loss around the example, along random lines through it."""
@@ -181,26 +200,47 @@ class _Box:
         return np.longdouble(NOISE_REACH * spread + held)
 
 
-def _extrapolated(
-    quotients: Iterator[tuple[np.longdouble, np.longdouble]],
-) -> tuple[np.longdouble, np.longdouble]:
+@dataclass(frozen=True)
+class _Quotient:
+    """A central difference quotient or an entry of Romberg's table made of such.
+
+    Attributes:
+        noise: what rounding noise can do to the slope.
+        corner: slope to the right less slope to the left; where the loss is smooth, it is odd in
+            the step, and goes to zero with it.
+    """
+
+    slope: np.longdouble
+    noise: np.longdouble
+    corner: np.longdouble
+
+    def refined(self, wider: "_Quotient", k: int) -> "_Quotient":
+        """Column k of the table: the next term of the series in the step is gone."""
+        even, odd = np.longdouble(4) ** k, np.longdouble(2) ** (2 * k - 1)
+        return _Quotient(
+            slope=(even * self.slope - wider.slope) / (even - 1),
+            noise=(even * self.noise + wider.noise) / (even - 1),
+            corner=(odd * self.corner - wider.corner) / (odd - 1),
+        )
+
+
+def _extrapolated(quotients: Iterator[_Quotient]) -> tuple[np.longdouble, np.longdouble]:
     """(value, error) of the best entry of Romberg's table; stops where noise has taken over."""
     best = (np.longdouble(np.nan), np.longdouble(np.inf))
-    above: list[np.longdouble] = []
-    shaken: list[np.longdouble] = []
-    for quotient, noise in quotients:
-        if not np.isfinite(quotient):
-            above, shaken = [], []
+    above: list[_Quotient] = []
+    for quotient in quotients:
+        if not np.isfinite(quotient.slope):
+            above = []
             continue
-        row, noises = [quotient], [noise]
-        for k in range(1, len(above) + 1):
-            weight = np.longdouble(4) ** k
-            row.append((weight * row[-1] - above[k - 1]) / (weight - 1))
-            noises.append((weight * noises[-1] + shaken[k - 1]) / (weight - 1))
-            error = max(abs(row[k] - row[k - 1]), abs(row[k] - above[k - 1])) + noises[k]
+        row = [quotient]
+        for k, wider in enumerate(above, 1):
+            new = row[-1].refined(wider, k)
+            apart = max(abs(new.slope - row[-1].slope), abs(new.slope - wider.slope))
+            error = apart + new.noise + abs(new.corner)
             if k > 1 and error < best[1]:
-                best = (row[k], error)
-        above, shaken = row, noises
-        if len(row) > 2 and best[1] < 2 * noises[0]:
+                best = (new.slope, error)
+            row.append(new)
+        above = row
+        if len(row) > 2 and best[1] < 2 * quotient.noise:
             break
     return best

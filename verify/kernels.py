@@ -4,8 +4,12 @@
     grads            = backward(params, tape, dy=None, dstate_T=None)
 
 `x` is (T, B, m); for a cell with several inputs it is a dict of such arrays by name. `y` is
-(T, B, n), the first state; states are dicts of (B, n) by name; `None` means zeros. `grads` has an
-entry for each parameter, for each input, and for each initial state, under its name with `_0`.
+(T, B, n), the first state; states are dicts by name, (B, n) for a vector and (B, p, q) for a
+matrix; a scalar is a vector of size one; `None` means zeros. `grads` has an entry for each
+parameter, for each input, and for each initial state, under its name with `_0`.
+
+Arrays have the axes of the contract; values, as `derive.evaluate` has them, always end in rows and
+columns. `as_value` and `as_array` are the only way from one to the other.
 """
 
 from collections.abc import Mapping
@@ -15,9 +19,20 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from derive.cell import Cell
+from derive.cell import Cell, Variable
+from derive.evaluate import whole
 
-__all__ = ["Array", "Arrays", "Example", "Kernel", "sizes_of"]
+__all__ = [
+    "Array",
+    "Arrays",
+    "Example",
+    "Kernel",
+    "as_array",
+    "as_value",
+    "columns_of",
+    "shape_of",
+    "sizes_of",
+]
 
 Array = npt.NDArray[Any]
 Arrays = Mapping[str, Array]
@@ -44,7 +59,7 @@ class Example:
     Attributes:
         params: by name, shaped as the cell says.
         inputs: by name, (T, B, m) each.
-        state_0: by name, (B, n) each; None means zeros.
+        state_0: by name, (B, n) or (B, p, q) each; None means zeros.
         lengths: (B,) whole numbers from 0 to T; None means T for all.
         dy: cotangents of the outputs, (T, B, n); None means zeros.
         dstate_T: cotangents of the final states, by name; None means zeros.
@@ -80,6 +95,27 @@ class Example:
     def dtype(self) -> np.dtype[Any]:
         """The dtype of the inputs, which is that of every result."""
         return next(iter(self.inputs.values())).dtype
+
+
+def as_value(array: Array, variable: Variable) -> Array:
+    """An array of a variable, with any leading axes, as (..., rows, columns)."""
+    return array[..., None] if len(variable.shape) == 1 else array
+
+
+def as_array(value: Array, variable: Variable) -> Array:
+    """The inverse of `as_value`: a vector loses its column axis."""
+    return value[..., 0] if len(variable.shape) == 1 else value
+
+
+def shape_of(variable: Variable, sizes: Mapping[Any, int]) -> tuple[int, ...]:
+    """A variable's shape in numbers, as arrays of the contract have it."""
+    return tuple(whole(size, sizes) for size in variable.shape)
+
+
+def columns_of(variable: Variable, sizes: Mapping[Any, int]) -> tuple[int, int]:
+    """A variable's shape in numbers, as values have it."""
+    rows, *columns = shape_of(variable, sizes)
+    return rows, columns[0] if columns else 1
 
 
 def sizes_of(example: Example) -> dict[Any, int]:

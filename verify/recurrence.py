@@ -1,7 +1,7 @@
 """Forward and backward over time on values of any arithmetic, one step after the other.
 
-Values are (..., B, rows, 1): leading axes and the batch come before the two of the matrix. Each
-batch row has its own length: beyond it the states stay, the output is zero and so is every
+Values are (..., B, rows, columns): leading axes and the batch come before the two of the matrix.
+Each batch row has its own length: beyond it the states stay, the output is zero and so is every
 gradient, whatever the inputs hold there.
 """
 
@@ -16,7 +16,7 @@ from derive.cell import Cell
 from derive.evaluate import Arithmetic, Numbers, Sizes, compiled, evaluate, lagged, run_step
 from derive.gradients import Gradients, bar, carry, upstream
 from derive.single_assignment import Assignment
-from verify.kernels import Array
+from verify.kernels import Array, columns_of
 
 __all__ = ["Backward", "Field", "Forward", "Plain", "alive", "backward", "forward"]
 
@@ -56,9 +56,16 @@ class Plain(Numbers):
         return np.asarray(sum(np.sum(part, axis=0) for part in parts), self.dtype)
 
     def apply(self, name: str, z: Array) -> Array:
-        wide = np.clongdouble if self.dtype.kind == "c" else np.longdouble
-        with np.errstate(over="ignore", under="ignore"):
-            return np.asarray(compiled(name)(z.astype(wide)), self.dtype)
+        with np.errstate(all="ignore"):
+            return np.asarray(compiled(name)(z.astype(self._wide)), self.dtype)
+
+    def log_sum_exp(self, a: Array) -> Array:
+        with np.errstate(all="ignore"):
+            return np.asarray(super().log_sum_exp(a.astype(self._wide)), self.dtype)
+
+    @property
+    def _wide(self) -> type[Any]:
+        return np.clongdouble if self.dtype.kind == "c" else np.longdouble
 
 
 @dataclass(frozen=True)
@@ -100,7 +107,7 @@ def forward(
     Args:
         params: (..., rows, columns) by name.
         inputs: by name and step, (..., B, m, 1).
-        state_0: (..., B, n, 1) by name.
+        state_0: (..., B, rows, columns) by name.
         mask: from `alive`.
     """
     states, known, outputs = dict(state_0), [], []
@@ -129,12 +136,11 @@ def backward(
 
     Args:
         dy: by step, (B, n, 1).
-        dstate_T: (B, n, 1) by name.
+        dstate_T: (B, rows, columns) by name.
     """
     cell, batch = derived.cell, mask.shape[1]
-    rows = {v.name: v.now.shape for v in (*cell.parameters, *cell.inputs)}
-    shapes = {name: tuple(int(d.subs(dict(sizes))) for d in s) for name, s in rows.items()}
-    nothing = {name: field.zeros((batch, *shape)) for name, shape in shapes.items()}
+    variables = (*cell.parameters, *cell.inputs)
+    nothing = {v.name: field.zeros((batch, *columns_of(v, sizes))) for v in variables}
     summands: dict[str, list[Value]] = {p.name: [nothing[p.name]] for p in cell.parameters}
     d_inputs: dict[str, list[Value]] = {x.name: [] for x in cell.inputs}
     carried = {s.name: dstate_T[s.name] for s in cell.states}

@@ -13,11 +13,28 @@ import numpy.typing as npt
 
 from derive.cell import Cell
 from derive.gradients import Gradients, gradients
-from verify.kernels import Array, Arrays, Example, Kernel, sizes_of
+from verify.kernels import (
+    Array,
+    Arrays,
+    Example,
+    Kernel,
+    as_array,
+    as_value,
+    columns_of,
+    sizes_of,
+)
 from verify.recurrence import Backward, Field, Forward, Plain, alive, backward, forward
 from verify.rounding import Bounded, Bounds, Precision
 
-__all__ = ["Bounded", "Precision", "Reference", "reference", "reference_kernel", "run_in"]
+__all__ = [
+    "Bounded",
+    "Precision",
+    "Reference",
+    "forward_in",
+    "reference",
+    "reference_kernel",
+    "run_in",
+]
 
 # The bounds are themselves computed in long double; this covers their own rounding.
 INFLATION = 1.001
@@ -29,7 +46,7 @@ class Reference:
 
     Attributes:
         y, y_bound: (T, B, n).
-        state_T, state_T_bound: (B, n) by name.
+        state_T, state_T_bound: (B, n) or (B, p, q) by name.
         grads, grads_bound: by name: parameters, inputs, and initial states with `_0`.
     """
 
@@ -71,6 +88,12 @@ def run_in(
     run, back = _both(example, gradients, field)
     read = _copied(example)
     return *_results(example, run, read), _gradients(example, back, read)
+
+
+def forward_in(example: Example, gradients: Gradients, field: Field) -> Forward:
+    """A forward run in some arithmetic, with every name of each step."""
+    mask = alive(example.steps, example.batch, example.lengths)
+    return _forward(example, gradients, mask, field)
 
 
 def reference_kernel(cell: Cell) -> Kernel:
@@ -118,9 +141,9 @@ def _both(example: Example, derived: Gradients, field: Field) -> tuple[Forward, 
 
 def _forward(example: Example, derived: Gradients, mask: Array, field: Field) -> Forward:
     cell = example.cell
-    params = {p.name: field.given(_columns(example.params[p.name])) for p in cell.parameters}
+    params = {p.name: field.given(as_value(example.params[p.name], p)) for p in cell.parameters}
     inputs = {
-        v.name: [field.given(x[..., None]) for x in example.inputs[v.name]] for v in cell.inputs
+        v.name: [field.given(as_value(x, v)) for x in example.inputs[v.name]] for v in cell.inputs
     }
     state_0 = _states(example, example.state_0, field)
     sizes = sizes_of(example)
@@ -134,24 +157,18 @@ def _backward(
     if example.dy is None:
         dy = [field.zeros((1, 1, 1))] * example.steps
     else:
-        dy = [field.given(step[..., None]) for step in example.dy]
+        dy = [field.given(as_value(step, derived.cell.output)) for step in example.dy]
     dstate_T = _states(example, example.dstate_T, field)
     return backward(derived, run, dy, dstate_T, mask, sizes, field)
 
 
-def _columns(array: Array) -> Array:
-    """A parameter as a matrix."""
-    return array[:, None] if array.ndim == 1 else array
-
-
 def _states(example: Example, given: Arrays | None, field: Field) -> dict[str, Any]:
-    """One value for each state, (B, n, 1); what is not given is zero."""
+    """One value for each state, (B, rows, columns); what is not given is zero."""
     sizes, found = sizes_of(example), {}
     for state in example.cell.states:
         array = None if given is None else given.get(state.name)
-        rows = int(state.shape[0].subs(sizes))
-        zeros = field.zeros((example.batch, rows, 1))
-        found[state.name] = zeros if array is None else field.given(array[..., None])
+        zeros = field.zeros((example.batch, *columns_of(state, sizes)))
+        found[state.name] = zeros if array is None else field.given(as_value(array, state))
     return found
 
 
@@ -159,21 +176,22 @@ def _results(
     example: Example, run: Forward, read: Callable[[Any], Array]
 ) -> tuple[Array, dict[str, Array]]:
     """(y, state_T) as arrays of the contract's shapes."""
-    rows = int(example.cell.output.shape[0].subs(sizes_of(example)))
-    y = _stacked([read(v) for v in run.outputs], (example.batch, rows, 1))[..., 0]
-    return y, {name: read(v)[..., 0] for name, v in run.state_T.items()}
+    cell, output = example.cell, example.cell.output
+    shape = (example.batch, *columns_of(output, sizes_of(example)))
+    y = as_array(_stacked([read(v) for v in run.outputs], shape), output)
+    return y, {s.name: as_array(read(run.state_T[s.name]), s) for s in cell.states}
 
 
 def _gradients(example: Example, back: Backward, read: Callable[[Any], Array]) -> dict[str, Array]:
     """All gradients as arrays of the contract's shapes and keys."""
     cell, found = example.cell, {}
     for p in cell.parameters:
-        found[p.name] = read(back.parameters[p.name]).reshape(example.params[p.name].shape)
+        found[p.name] = as_array(read(back.parameters[p.name]), p)
     for v in cell.inputs:
         steps = [read(value) for value in back.inputs[v.name]]
-        shape = (*example.inputs[v.name].shape[1:], 1)
-        found[v.name] = _stacked(steps, shape)[..., 0]
-    return found | {f"{name}_0": read(v)[..., 0] for name, v in back.states.items()}
+        shape = (example.batch, *columns_of(v, sizes_of(example)))
+        found[v.name] = as_array(_stacked(steps, shape), v)
+    return found | {f"{s.name}_0": as_array(read(back.states[s.name]), s) for s in cell.states}
 
 
 def _stacked(steps: Sequence[Array], shape: tuple[int, ...]) -> Array:

@@ -10,23 +10,28 @@ Source: Higham (2002), Accuracy and Stability of Numerical Algorithms, 2nd ed., 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 import sympy as sp
 
 from derive.evaluate import compiled
-from derive.primitives import PRIMITIVES
+from derive.primitives import PRIMITIVES, Primitive
 from verify.kernels import Array
 
-__all__ = ["Bounded", "Bounds", "Precision"]
+__all__ = ["Bounded", "Bounds", "Precision", "apart"]
 
 Change = Callable[[Array], Array]
 Join = Callable[[Sequence[Array]], Array]
+Summed = Callable[[Array], Array]
 
 # An implementation may spend two roundings where the formula has one operation:
 # g + z*(h - g) for (1 - z)*g + z*h, or y - y*y for y*(1 - y).
 ROUNDINGS = 2
+
+# A number such as m / (2 * sqrt(n)) is a root, a product and a quotient; it may be a reciprocal.
+NUMBER = 2
 
 
 @dataclass(frozen=True)
@@ -103,10 +108,15 @@ class Bounded:
         return Bounds(nothing, nothing, nothing)
 
     def constant(self, number: sp.Rational, shape: tuple[int, int]) -> Bounds:
+        """A number of the formula, which an implementation may have to compute: m / sqrt(n).
+
+        Whether it was written or computed is not seen here, so even a whole number may be off;
+        one that is no more than a sign is not.
+        """
         value = np.full(shape, np.longdouble(int(number.p)) / np.longdouble(int(number.q)))
         size = np.abs(value)
-        small = int(number.q) == 1 and abs(int(number.p)) <= 2**8  # exact in every format
-        return Bounds(value, size * (0 if small else self.unit), size, exact=True)
+        sign = number in (-1, 0, 1)
+        return Bounds(value, size * (0 if sign else NUMBER * self.unit), size, exact=True)
 
     def add(self, a: Bounds, b: Bounds) -> Bounds:
         terms = a.terms + b.terms
@@ -125,8 +135,12 @@ class Bounded:
         return self._made(a.value * b.value, inherited, x * y, 1)
 
     def matmul(self, a: Bounds, b: Bounds) -> Bounds:
-        (x, dx), (y, dy) = self._closed(a), self._closed(b)
         count = a.value.shape[-1]
+        if _ones(a):
+            return self._summed(b, count, lambda part: np.asarray(a.value @ part))
+        if _ones(b):
+            return self._summed(a, count, lambda part: np.asarray(part @ b.value))
+        (x, dx), (y, dy) = self._closed(a), self._closed(b)
         inherited = x @ dy + dx @ (y + dy) + self.unit * ((x + dx) @ (y + dy))
         inherited = inherited + count * self.smallest
         return self._made(a.value @ b.value, inherited, x @ y, count)
@@ -134,13 +148,35 @@ class Bounded:
     def apply(self, name: str, z: Bounds) -> Bounds:
         """A primitive: between z - e and z + e it is furthest from y at an end.
 
-        That holds where it is monotone, and for smooth functions and kinks when e is small.
+        That holds on each piece where it is monotone or has one extremum, and for sines while e is
+        below one; above, their whole range is allowed for. Where z - e and z + e may lie on
+        different pieces, or outside of where it is defined, nothing can be said.
         """
         row, f, error = PRIMITIVES[name], compiled(name), self.error(z)
-        y = np.asarray(f(z.value))
-        moved = np.maximum(np.abs(f(z.value + error) - y), np.abs(f(z.value - error) - y))
+        y = np.asarray(f(z.value), np.longdouble)
+        low, high = z.value - error, z.value + error
+        moved = np.maximum(np.abs(f(high) - y), np.abs(f(low) - y))
+        moved = np.where(error > 1, np.maximum(moved, _span(row)), moved)
+        moved = np.where(apart(row, low, high), np.inf, moved)
         unit = row.ulps * self.unit * np.maximum(np.abs(y), row.floor)
         return self._made(y, moved + unit + self.smallest, np.abs(y), 1)
+
+    def log_sum_exp(self, a: Bounds) -> Bounds:
+        """log(sum(exp(a - c))) + c for any c, or one entry after the other.
+
+        An entry at a time rounds each logarithm on the way; where that is the k-th of n entries,
+        it is as much of the result as its weight, so that n units of |result| + 1 cover it.
+        """
+        top = np.max(a.value, axis=-2, keepdims=True)
+        nothing = np.zeros_like(top)
+        weights = self.apply("exp", self.add(a, Bounds(-top, nothing, np.abs(top))))
+        count = a.value.shape[-2]
+        total = self._summed(
+            weights, count, lambda part: np.asarray(np.sum(part, axis=-2, keepdims=True))
+        )
+        found = self.add(self.apply("log", total), Bounds(top, nothing, np.abs(top)))
+        reach = self.unit * (count + PRIMITIVES["log"].ulps) * (np.abs(found.value) + 1)
+        return self._made(found.value, self.error(found) + reach, np.abs(found.value), 1)
 
     def transpose(self, a: Bounds) -> Bounds:
         swap: Change = lambda part: np.swapaxes(part, -1, -2)
@@ -180,6 +216,11 @@ class Bounded:
             sum(p.terms for p in parts) * max(batch, 1),
         )
 
+    def _summed(self, a: Bounds, count: int, sums: Summed) -> Bounds:
+        """Sums over `count` entries, in any order; one is a copy."""
+        parts = (sums(a.value), sums(a.inherited), sums(a.size))
+        return self._made(*parts, a.terms * count)
+
     def _gamma(self, count: int) -> np.longdouble:
         left = 1 - count * self.unit
         return count * self.unit / left if left > 0 else np.longdouble(np.inf)
@@ -193,3 +234,30 @@ class Bounded:
         if lost.any():
             inherited = np.where(lost, np.inf, inherited)
         return Bounds(value, inherited, size, terms)
+
+
+def _ones(a: Bounds) -> bool:
+    """Whether it is a matrix of ones of the formula: products with it are sums and copies."""
+    return a.exact and bool((a.value == 1).all())
+
+
+def _span(row: Primitive) -> float:
+    """How far two values of a primitive can be apart, where its range says so; else zero."""
+    low, high = row.range
+    return high - low if np.isfinite(high - low) else 0.0
+
+
+def apart(row: Primitive, low: Array, high: Array) -> Array:
+    """Where a primitive is not defined on all of [low, high], or jumps or has a pole in it."""
+    outside = ~((low >= row.domain[0]) & (high <= row.domain[1]))
+    if row.branch is None:
+        return outside
+    piece = _compiled_branch(row.name)
+    return outside | ~(np.asarray(piece(low)) == np.asarray(piece(high)))
+
+
+@cache
+def _compiled_branch(name: str) -> Callable[[Array], Array]:
+    z, row = sp.Symbol("z"), PRIMITIVES[name]
+    assert row.branch is not None
+    return sp.lambdify(z, row.branch(z), modules="numpy")

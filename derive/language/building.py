@@ -1,6 +1,6 @@
 """Checked syntax and shapes -> Cell; SymPy matrix expressions -> Cell by the same checks."""
 
-import ast
+import re
 from collections.abc import Iterable, Mapping
 
 import sympy as sp
@@ -19,6 +19,7 @@ from derive.expressions import (
     ZeroMatrix,
     add,
     apply,
+    coefficient,
     log_sum_exp,
     matmul,
     power,
@@ -30,13 +31,16 @@ from derive.expressions import (
 )
 from derive.language.lags import with_carried_lags
 from derive.language.names import check_name, label
-from derive.language.printing import text_of
+from derive.language.numerals import is_readable
+from derive.language.printing import text_of, text_of_expression
 from derive.language.reading import MAX_BYTES, MAX_DECLARATIONS, Program, read
 from derive.language.shapes import infer
 from derive.language.values import value_of
 from derive.primitives import PRIMITIVES
 
 __all__ = ["build", "parse"]
+
+_WORD = re.compile(r"[A-Za-z]\w*")
 
 
 def parse(text: str | bytes, name: str = "cell") -> Cell:
@@ -69,23 +73,17 @@ def _cell(program: Program, shapes: dict[str, Shape], name: str) -> Cell:
     parameters -= {statement.name for statement in program.statements}
     if len(parameters) + len(kinds["input"]) + len(kinds["state"]) > MAX_DECLARATIONS:
         raise CellError(f"line 1: more than {MAX_DECLARATIONS} inputs, states and parameters")
+    equations = tuple(Equation(s.name, value_of(s, shapes), s.line) for s in program.statements)
     return Cell(
         name=label(name),
         inputs=tuple(kinds["input"]),
         states=tuple(kinds["state"]),
-        parameters=tuple(Variable(n, shapes[n]) for n in _appearance(program) if n in parameters),
-        equations=tuple(Equation(s.name, value_of(s, shapes), s.line) for s in program.statements),
+        parameters=tuple(
+            Variable(n, shapes[n]) for n in _words(e.value for e in equations) if n in parameters
+        ),
+        equations=equations,
         doc=program.doc,
     )
-
-
-def _appearance(program: Program) -> Iterable[str]:
-    found: dict[str, None] = {}
-    for statement in program.statements:
-        names = [n for n in ast.walk(statement.value) if isinstance(n, ast.Name)]
-        names.sort(key=lambda n: (n.lineno, n.col_offset))
-        found.update(dict.fromkeys(n.id for n in names))
-    return found
 
 
 def build(
@@ -118,15 +116,22 @@ def build(
                 shapes[leaf.name], parameters[leaf.name] = shape, Variable(leaf.name, shape)
             _check_shape(leaf, shapes[leaf.name])
     _check_words({*inputs, *states, *equations, *parameters}, shapes.values(), doc)
+    for equation, value in values.items():
+        _check_numbers(equation, value, shapes.values())
     draft = Cell(
         name=name,
         inputs=tuple(Variable(n, s) for n, s in inputs.items()),
         states=tuple(Variable(n, s) for n, s in states.items()),
-        parameters=tuple(parameters.values()),
+        parameters=tuple(parameters[n] for n in _words(values.values()) if n in parameters),
         equations=tuple(Equation(n, e) for n, e in values.items()),
         doc=doc,
     )
     return parse(text_of(draft), name)
+
+
+def _words(values: Iterable[Expr]) -> Iterable[str]:
+    """What stands in the texts of expressions, in order of appearance, each word once."""
+    return dict.fromkeys(word for e in values for word in _WORD.findall(text_of_expression(e)))
 
 
 def _shape(expr: Expr) -> Shape:
@@ -141,6 +146,20 @@ def _check_shape(leaf: Name, shape: Shape) -> None:
             f"line 1: symbol '{one_line(leaf.name, 40)}' has shape {one_line(str(leaf.shape))}, "
             f"expected {one_line(str(declared))}"
         )
+
+
+def _check_numbers(equation: str, value: Expr, shapes: Iterable[Shape]) -> None:
+    """A number is made of numbers and sizes: any other symbol is a name without a shape."""
+    sizes = {str(s) for shape in shapes for size in shape for s in sp.sympify(size).free_symbols}
+    for product in value.atoms(sp.MatMul):
+        number = coefficient(product)[0]
+        strange = sorted({str(s) for s in number.free_symbols} - sizes)
+        if strange or not is_readable(number):
+            what = f"symbol '{strange[0]}', no matrix" if strange else "a number without a text"
+            raise CellError(
+                f"line 1: equation of '{one_line(equation, 40)}': {one_line(what, 60)}; "
+                f"{one_line(str(product), 60)} is not in the language"
+            )
 
 
 def _check_words(names: Iterable[str], shapes: Iterable[Shape], doc: str) -> None:
@@ -188,7 +207,7 @@ def _plain(expr: Expr) -> Expr:
             return transpose(args[0])
         case sp.MatMul() if args:
             number = sp.nsimplify(sp.Mul(*(a for a in expr.args if not a.is_Matrix)), rational=True)
-            if number.is_Rational or (number.free_symbols and not number.has(sp.Float)):
+            if not number.has(sp.Float):
                 *lefts, product = args
                 for left in reversed(lefts):
                     product = matmul(left, product)

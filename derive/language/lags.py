@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from derive.errors import CellError, one_line
 from derive.language.names import check_name
-from derive.language.reading import Declaration, Program, Statement
+from derive.language.reading import Declaration, Program, Statement, names_in
 from derive.language.whitelist import steps_back
 
 __all__ = ["with_carried_lags"]
@@ -33,7 +33,9 @@ def with_carried_lags(program: Program) -> Program:
 class _Work(ast.NodeTransformer):
     def __init__(self, program: Program) -> None:
         self.kinds = {d.name: d for d in program.declarations}
-        self.taken = {s.name for s in program.statements} | self.kinds.keys()
+        self.taken = set(self.kinds)
+        for statement in program.statements:
+            self.taken |= {statement.name, *names_in(statement.value)}
         self.declarations: list[Declaration] = []
         self.statements: list[Statement] = []
         self.at: Statement
@@ -64,10 +66,13 @@ class _Work(ast.NodeTransformer):
         try:
             check_name(name)
             if name in self.taken:
-                raise CellError(f"'{name}' carries a lag of '{of.name}'; give it another name")
+                raise CellError("it is the name of something else; rename that")
         except CellError as error:
             where = one_line(self.at.text)
-            raise CellError(f"line {self.at.line}: {error}, in `{where}`") from None
+            raise CellError(
+                f"line {self.at.line}: the state '{name}' would carry the lag of '{of.name}', "
+                f"but {error}, in `{where}`"
+            ) from None
         before = of.name if place == 1 else _carrier(of.name, place - 1)
         text = before if place == 1 and of.kind == "input" else f"{before}[t-1]"
         value = ast.parse(text, mode="eval").body

@@ -21,17 +21,22 @@ from derive.expressions import (
     Transpose,
     ZeroMatrix,
     coefficient,
+    column_of,
     parts_of,
     scale,
     spread_of,
     total_of,
+    transpose,
 )
+from derive.language.numerals import ATOM as _ATOM
+from derive.language.numerals import POWER as _POWER
+from derive.language.numerals import PRODUCT as _PRODUCT
+from derive.language.numerals import SUM as _SUM
+from derive.language.numerals import numeral
 
-__all__ = ["is_readable", "text_of", "text_of_expression"]
+__all__ = ["text_of", "text_of_expression"]
 
-LARGEST = 10**30  # the language's numbers are 0 or between 1 / LARGEST and LARGEST
 MAX_WIDTH = 96  # where a line of declarations ends
-_SUM, _PRODUCT, _POWER, _ATOM = range(4)
 
 
 def text_of(cell: Cell) -> str:
@@ -66,15 +71,7 @@ def text_of_expression(expr: Expr, place: int = _SUM) -> str:
 def _written(expr: Expr) -> tuple[str, int]:
     number, rest = coefficient(expr)
     if number != 1:
-        if isinstance(rest, OneMatrix):
-            return _number(number)
-        if number == -1:
-            return f"-{text_of_expression(rest, _POWER)}", _PRODUCT
-        text, strength = _number(number)
-        text = text if strength >= _PRODUCT else f"({text})"
-        # An inverse stands behind: a / b is no product of a number.
-        inner = text_of_expression(rest, _PRODUCT)
-        return f"{text} * {f'({inner})' if _divides(rest) else inner}", _PRODUCT
+        return _scaled(number, rest)
     match expr:
         case MatrixSymbol():
             return expr.name, _ATOM
@@ -107,23 +104,48 @@ def _written(expr: Expr) -> tuple[str, int]:
     raise RuleError(f"no text for {type(expr).__name__}")
 
 
+def _scaled(number: sp.Expr, rest: Expr) -> tuple[str, int]:
+    if isinstance(rest, OneMatrix):
+        return numeral(number)
+    if number == -1:
+        return f"-{text_of_expression(rest, _POWER)}", _PRODUCT
+    text, strength = numeral(number)
+    text = text if strength >= _PRODUCT else f"({text})"
+    # An inverse stands behind: a / b is no product of a number.
+    inner = text_of_expression(rest, _PRODUCT)
+    return f"{text} * {f'({inner})' if _divides(rest) else inner}", _PRODUCT
+
+
 def _matrix_product(expr: MatMul) -> tuple[str, int]:
     scalar, summed = spread_of(expr), total_of(expr)
     if summed is not None:
         return f"sum({text_of_expression(summed)})", _ATOM
     if scalar is not None:
         return _written(scalar)
+    if column_of(expr) is not None:
+        return f"column({text_of_expression(expr.args[0])})", _ATOM
     left, right = expr.args
-    if isinstance(right, Transpose) and not isinstance(right.args[0], MatrixSymbol):
-        column = text_of_expression(right.args[0])
+    if _is_turned(right):
+        column = text_of_expression(transpose(right))
         return f"outer({text_of_expression(left)}, {column})", _ATOM
     place = _PRODUCT if isinstance(right, MatMul) and _is_plain(right) else _POWER
     return f"{text_of_expression(left, _POWER)} @ {text_of_expression(right, place)}", _PRODUCT
 
 
+def _is_turned(row: Expr) -> bool:
+    """Whether a row is the transpose of a column that is no name: only names have `.T`."""
+    if row.shape[0] != 1 or row.shape[1] == 1 or isinstance(row, MatrixSymbol):
+        return False
+    if isinstance(row, Transpose) and isinstance(row.args[0], MatrixSymbol):
+        return False
+    turned = transpose(row).atoms(Transpose)
+    return all(isinstance(node.args[0], MatrixSymbol) for node in turned)
+
+
 def _is_plain(expr: MatMul) -> bool:
     """Whether a product is written with '@'."""
-    return bool(expr.args[0].is_Matrix) and total_of(expr) is None and spread_of(expr) is None
+    ones = (total_of(expr), spread_of(expr), column_of(expr))
+    return bool(expr.args[0].is_Matrix) and not any(e is not None for e in ones)
 
 
 def _divisor(factor: Expr) -> Expr | None:
@@ -162,52 +184,3 @@ def _sum(terms: Iterable[Expr]) -> str:
         else:
             text += f" + {text_of_expression(term, _PRODUCT)}"
     return text
-
-
-def is_readable(value: sp.Rational) -> bool:
-    """Whether the text of a number reads back as that number."""
-    if value == 0:
-        return True
-    small = abs(value.p) <= LARGEST and value.q <= LARGEST
-    return 1 <= abs(value) * LARGEST <= LARGEST**2 and (small or _decimal(value) is not None)
-
-
-def _number(value: sp.Expr) -> tuple[str, int]:
-    """Whole numbers and finite decimals as they are, other fractions as a quotient."""
-    if not value.is_Rational:
-        return _size_number(value)
-    text = str(value) if value.is_Integer else _decimal(value)
-    if text is None:
-        return f"{value.p} / {value.q}", _PRODUCT
-    return text, _PRODUCT if value.is_negative else _ATOM
-
-
-def _size_number(value: sp.Expr) -> tuple[str, int]:
-    """A number that is made of sizes, such as 1 / n or 1 / sqrt(n + m)."""
-    above, below = sp.fraction(value)
-    if below != 1:
-        top, strength = _number(above)
-        bottom, inner = _number(below)
-        top = top if strength >= _PRODUCT else f"({top})"
-        return f"{top} / {bottom if inner >= _POWER else f'({bottom})'}", _PRODUCT
-    match value:
-        case sp.Symbol():
-            return str(value), _ATOM
-        case sp.Pow(exp=sp.Rational(p=1, q=2)):
-            return f"sqrt({_number(value.base)[0]})", _ATOM
-        case sp.Pow() if value.exp.is_Integer and value.exp > 1:
-            base, strength = _number(value.base)
-            return f"{base if strength == _ATOM else f'({base})'} ** {value.exp}", _POWER
-        case sp.Mul() | sp.Add():
-            place, mark = (_POWER, " * ") if isinstance(value, sp.Mul) else (_PRODUCT, " + ")
-            parts = [_number(part) for part in value.as_ordered_factors() if place == _POWER]
-            parts = parts or [_number(part) for part in value.as_ordered_terms()]
-            texts = [t if strength >= place else f"({t})" for t, strength in parts]
-            return mark.join(texts), _PRODUCT if place == _POWER else _SUM
-    raise RuleError(f"no text for the number {value}")
-
-
-def _decimal(value: sp.Rational) -> str | None:
-    """The shortest decimal that reads as this number exactly, if there is one."""
-    text = repr(float(value))
-    return text if sp.Rational(text) == value else None

@@ -21,6 +21,7 @@ __all__ = [
     "Program",
     "Statement",
     "check_size",
+    "names_in",
     "nesting",
     "read",
 ]
@@ -147,6 +148,11 @@ def _logical_lines(text: str, line: int) -> Iterator[tuple[int, str]]:
             held, depth = "", 0
     if held:
         raise CellError(f"line {start}: a bracket is not closed, in `{one_line(held)}`")
+
+
+def names_in(tree: ast.expr) -> set[str]:
+    """Every name in an expression; `t` of a lag and functions are names, too."""
+    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
 
 
 def nesting(text: str, depth: int = 0) -> tuple[int, int]:

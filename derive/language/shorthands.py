@@ -30,14 +30,14 @@ class Shorthand:
         shape: of the result, and so of the arguments: 'entries', that of the arguments, of which
             one may be a scalar; 'scalar' for the sum of something over all entries of arguments
             of one shape; 'vector', that of the argument, a vector; 'outer', (rows of the first,
-            rows of the second).
+            rows of the second); 'column', (rows of the argument, whatever it meets).
         value: what it stands for.
         meaning: the same for a reader.
     """
 
     name: str
     arguments: int
-    shape: Literal["entries", "scalar", "vector", "outer"]
+    shape: Literal["entries", "scalar", "vector", "outer", "column"]
     value: Callable[..., Expr]
     meaning: str
 
@@ -68,6 +68,7 @@ _ROWS = (
     Shorthand("max", 2, "entries", _max, "b + relu(a - b); where a = b, the slope is b's"),
     Shorthand("min", 2, "entries", _min, "b - relu(b - a); where a = b, the slope is b's"),
     Shorthand("outer", 2, "outer", lambda a, b: matmul(a, transpose(b)), "a @ b.T of two vectors"),
+    Shorthand("column", 1, "column", lambda a: a, "the matrix whose every column is a vector"),
 )
 
 SHORTHANDS: Mapping[str, Shorthand] = MappingProxyType({row.name: row for row in _ROWS})

@@ -7,7 +7,17 @@ import sympy as sp
 
 from derive.errors import CellError, one_line
 
-__all__ = ["Form", "Size", "as_matrix", "is_scalar", "right_of", "same_size", "unify"]
+__all__ = [
+    "Form",
+    "Size",
+    "as_matrix",
+    "as_vector",
+    "is_column",
+    "is_scalar",
+    "right_of",
+    "same_size",
+    "unify",
+]
 
 
 @dataclass(eq=False)
@@ -57,18 +67,26 @@ def as_matrix(form: Form, text: str, line: int) -> list[Size]:
     return form.sizes
 
 
-def right_of(form: Form, text: str, line: int, columns: bool = True) -> list[Size]:
-    """The sizes of a form that stands right of '@' in `text`: a vector where nothing is known.
-
-    Args:
-        columns: whether it may be a matrix.
-    """
+def right_of(form: Form, text: str, line: int) -> list[Size]:
+    """The sizes of a form that stands right of '@' in `text`: a vector where nothing is known."""
     form = form.root()
     if form.sizes is None:
         form.sizes, form.origin = [Size()], f"`{text}` in line {line}"
-    if len(form.sizes) != 1 and not columns:
-        raise CellError(f"`{text}`: a vector expected, found {form} ({_origin(form)})")
     return form.sizes
+
+
+def as_vector(form: Form, text: str, line: int) -> list[Size]:
+    """The rows of a form that stands where `text` needs a vector; one column is one, too."""
+    sizes = right_of(form, text, line)
+    if not is_column(form):
+        raise CellError(f"`{text}`: a vector expected, found {form} ({_origin(form.root())})")
+    return sizes[:1]
+
+
+def is_column(form: Form) -> bool:
+    """Whether the shape is a vector's, or may be: nothing is known, or there is one column."""
+    sizes = form.root().sizes
+    return sizes is None or len(sizes) == 1 or sizes[1].root().value == 1
 
 
 def is_scalar(form: Form) -> bool:

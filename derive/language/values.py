@@ -9,10 +9,13 @@ from derive.cell import lag
 from derive.errors import CellError, one_line
 from derive.expressions import (
     Expr,
+    MatMul,
+    MatrixSymbol,
     Shape,
     ZeroMatrix,
     add,
     apply,
+    coefficient,
     constant,
     matmul,
     power,
@@ -24,7 +27,8 @@ from derive.expressions import (
     times,
     transpose,
 )
-from derive.language.printing import is_readable, text_of_expression
+from derive.language.numerals import is_readable, numeral
+from derive.language.printing import text_of_expression
 from derive.language.reading import MAX_LINE, Statement, nesting
 from derive.language.shorthands import SHORTHANDS
 from derive.language.whitelist import MAX_DEPTH, chain, number, steps_back
@@ -54,22 +58,44 @@ def value_of(statement: Statement, shapes: Shapes) -> Expr:
 
 def _check_printed(name: str, value: Expr) -> None:
     """Refuse what would not read back: its text has the same limits as the author's."""
-    level: list[sp.Basic] = [value]
-    for _ in range(MAX_LEVELS):
-        level = [arg for node in level for arg in node.args]
-    if level:
+    depth, names = _extent(value)
+    if depth > MAX_LEVELS:
         raise CellError(f"an expression nests deeper than {MAX_LEVELS}; give parts of it names")
-    if not all(is_readable(number) for number in value.atoms(sp.Rational) if number != 0):
-        raise CellError(_RANGE)
+    too_long = (
+        f"written out, it is longer than {MAX_LINE} characters or its brackets nest deeper "
+        f"than {MAX_DEPTH}; give parts of it names"
+    )
+    if names > MAX_LINE:  # each name takes a character, so its text is longer
+        raise CellError(too_long)
+    for product in value.atoms(MatMul):
+        _checked(coefficient(product)[0])
     text = f"{name} = {text_of_expression(value)}"
     if len(text) > MAX_LINE or nesting(text)[1] > MAX_DEPTH:
-        raise CellError(
-            f"written out, it is longer than {MAX_LINE} characters or its brackets nest deeper "
-            f"than {MAX_DEPTH}; give parts of it names"
-        )
+        raise CellError(too_long)
+
+
+def _extent(value: Expr) -> tuple[int, int]:
+    """How deep an expression nests and how many names it has, in time linear in its parts.
+
+    max(a, b) has b twice, so that the text of a short one may be long beyond all measure.
+    """
+    known: dict[int, tuple[int, int]] = {}
+    kept: list[sp.Basic] = []  # so that no other node gets the same id
+
+    def of(node: sp.Basic) -> tuple[int, int]:
+        if id(node) not in known:
+            inner = [of(arg) for arg in node.args if not isinstance(node, MatrixSymbol)]
+            depth = 1 + max((depth for depth, _ in inner), default=0)
+            names = sum(count for _, count in inner) + isinstance(node, MatrixSymbol)
+            known[id(node)] = depth, names
+            kept.append(node)
+        return known[id(node)]
+
+    return of(value)
 
 
 _RANGE = "the numbers multiply to one that is not between 1e-30 and 1e30, or has too many digits"
+_UNWRITTEN = "a number of sizes that has no text here, as a power above 16 or a root of a root"
 
 
 def _expression(node: ast.expr, shapes: Shapes) -> Expr | sp.Expr:
@@ -84,28 +110,35 @@ def _expression(node: ast.expr, shapes: Shapes) -> Expr | sp.Expr:
         case ast.Subscript(value=ast.Name(id=name)):
             return symbol(lag(name) if steps_back(node) else name, shapes[name])
         case ast.Attribute():
-            return transpose(_expression(node.value, shapes))
+            inner = _expression(node.value, shapes)
+            if inner.shape == (1, 1):
+                raise CellError("the transpose of a scalar is itself; leave '.T' out")
+            return transpose(inner)
         case ast.List():
             return stack(tuple(_expression(element, shapes) for element in _elements(node)))
         case ast.UnaryOp():
             inner = _expression(node.operand, shapes)
             return _scaled(sp.S.NegativeOne, inner) if isinstance(node.op, ast.USub) else inner
         case ast.Call(func=ast.Name(id=name)) if name in SHORTHANDS:
-            arguments = [_expression(argument, shapes) for argument in node.args]
-            return SHORTHANDS[name].value(*_alike(arguments))
+            return _shorthand(name, [_expression(argument, shapes) for argument in node.args])
         case ast.Call(func=ast.Name(id=name)):
             inner = _expression(node.args[0], shapes)
             if inner.is_Matrix:
                 return apply(name, inner)
-            if name == "sqrt" and not inner.is_negative:
-                return sp.sqrt(inner)
-            raise CellError(f"{name} of a number alone; write the number it gives")
+            if name != "sqrt":
+                raise CellError(f"{name} of a number alone; write the number it gives")
+            if not inner.is_nonnegative:
+                said = "is" if inner.is_negative else "may be"
+                raise CellError(f"sqrt of {numeral(inner)[0]}, which {said} negative")
+            return _checked(sp.sqrt(inner))
         case ast.BinOp(op=ast.Pow()):
             base, exponent = _expression(node.left, shapes), int(str(number(node.right)))
             return power(base, exponent) if base.is_Matrix else _checked(base**exponent)
         case ast.BinOp(op=ast.MatMult()):
             *matrices, product = (_expression(factor, shapes) for factor in chain(node))
             for matrix in reversed(matrices):
+                if matrix.shape[1] != product.shape[0]:
+                    raise CellError("column(v) in a matrix product; it stands in '*' and '+' only")
                 product = matmul(matrix, product)
             return product
         case ast.BinOp(op=ast.Add() | ast.Sub()):
@@ -113,6 +146,14 @@ def _expression(node: ast.expr, shapes: Shapes) -> Expr | sp.Expr:
         case ast.BinOp(op=ast.Mult() | ast.Div()):
             return _product(node, shapes)
     raise CellError(f"'{type(node).__name__}' is not in the language")
+
+
+def _shorthand(name: str, arguments: list[Expr | sp.Expr]) -> Expr:
+    if name != "outer":
+        return SHORTHANDS[name].value(*_alike(arguments))
+    if arguments[1].shape == (1, 1):
+        raise CellError("outer with a scalar; write a product with '*'")
+    return SHORTHANDS[name].value(*arguments)
 
 
 def _elements(node: ast.List) -> list[ast.expr]:
@@ -148,8 +189,9 @@ def _product(node: ast.expr, shapes: Shapes) -> Expr | sp.Expr:
         factor, divides = _expression(node.right, shapes), isinstance(node.op, ast.Div)
         if factor.is_Matrix:
             factors.append(reciprocal(factor) if divides else factor)
-        elif factor == 0 and divides:
-            raise CellError("a division by 0")
+        elif divides and not factor.is_nonzero:
+            what = "0" if factor == 0 else f"{numeral(factor)[0]}, which may be 0"
+            raise CellError(f"a division by {what}; divide by what cannot be 0")
         else:
             value = _checked(value / factor if divides else value * factor)
         node = node.left
@@ -162,10 +204,14 @@ def _product(node: ast.expr, shapes: Shapes) -> Expr | sp.Expr:
 
 
 def _alike(values: list[Expr | sp.Expr]) -> list[Expr]:
-    """Values of one shape: numbers and scalars fill the shape of the others."""
-    shapes = [value.shape for value in values if value.is_Matrix]
-    shape = next((s for s in shapes if s != (1, 1)), shapes[0])
-    return [_filled(value, shape) for value in values]
+    """Values of one shape: numbers, scalars and columns fill the shape of the others."""
+    shapes = sorted((v.shape for v in values if v.is_Matrix), key=_extent_of_shape)
+    return [_filled(value, shapes[-1]) for value in values]
+
+
+def _extent_of_shape(shape: Shape) -> int:
+    """0 for a scalar, 1 for a column, 2 for a matrix."""
+    return int(shape[0] != 1 or shape[1] != 1) + int(shape[1] != 1)
 
 
 def _scaled(value: sp.Expr, expr: Expr | sp.Expr) -> Expr | sp.Expr:
@@ -183,10 +229,13 @@ def _shaped(value: Expr | sp.Expr, shape: Shape) -> Expr:
 def _filled(value: Expr | sp.Expr, rows_columns: Shape) -> Expr:
     if not value.is_Matrix:
         return constant(value, rows_columns)
-    return spread(value, rows_columns) if value.shape == (1, 1) else value
+    if value.shape == (1, 1):
+        return spread(value, rows_columns)
+    rows, columns = rows_columns
+    return value if value.shape[1] == columns else matmul(value, constant(sp.S.One, (1, columns)))
 
 
 def _checked(value: sp.Expr) -> sp.Expr:
-    if not all(is_readable(number) for number in value.atoms(sp.Rational) if number != 0):
-        raise CellError(_RANGE)
+    if not is_readable(value):
+        raise CellError(_RANGE if value.is_Rational else _UNWRITTEN)
     return value

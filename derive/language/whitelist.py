@@ -96,7 +96,7 @@ def _check_tree(node: ast.expr, text: str) -> None:
             _check_tree(node.left, text)
             _check_tree(node.right, text)
             if number(node.right) in (0, "0.0"):
-                raise CellError("a division by 0")
+                raise CellError("a division by 0; divide by what cannot be 0")
         case ast.BinOp(op=ast.Add() | ast.Sub() | ast.Mult() | ast.MatMult()):
             _check_tree(node.left, text)
             _check_tree(node.right, text)
@@ -111,13 +111,14 @@ def _check_tree(node: ast.expr, text: str) -> None:
             check_name(name)
             if steps_back(node) is None:
                 raise CellError(
-                    f"'{one_line(segment(node, text), 40)}': a lag is [t-1] to [t-{MAX_LAG}]; "
-                    "to reach further back, carry a state, as in `p = h[t-8]`"
+                    f"'{one_line(segment(node, text), 40)}': a lag is [t-1] to [t-{MAX_LAG}]; to "
+                    f"reach further back, carry a state, as in `p = h[t-{MAX_LAG}]`"
                 )
         case ast.Attribute(value=ast.Name() | ast.Subscript(), attr="T"):
             _check_tree(node.value, text)
         case ast.Attribute():
-            raise CellError(f"attribute '.{one_line(node.attr, 20)}'; only name.T (transpose)")
+            shown = one_line(node.attr, 20)
+            raise CellError(f"attribute '.{shown}'; only name.T (transpose): name what is inside")
         case ast.Call(func=ast.Name(id=name)) if name in PRIMITIVES:
             _check_arguments(node, name, 1, text)
         case ast.Call(func=ast.Name(id=name)) if name in SHORTHANDS:

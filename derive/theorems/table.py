@@ -69,7 +69,7 @@ THEOREMS: tuple[Theorem, ...] = (
     Theorem(
         name="total derivative",
         claim="the total one-step derivative of a memory is its path factor, plus what goes "
-        "through the states that show it, each by its own equation",
+        "through the states that show it, each by itself",
         absent=_unless(exposed, "no memory is shown by another state that the step reads"),
         identities=total,
         hypotheses="one step; what the memory shows at t-1 is followed, everything else of step "

@@ -12,13 +12,13 @@ __all__ = ["exposed", "total", "total_is_path", "totals_multiply"]
 
 
 def _within(gradients: Gradients, state: Variable, other: Variable, own: bool) -> Expr:
-    """How another state moves in the same step when `state` moves; `own`: by its equation alone."""
-    others_equations = {e.name for e in gradients.cell.equations} - {other.name}
+    """How another state moves in the same step when `state` moves; `own`: not through a third."""
+    thirds = {s.name for s in gradients.cell.states} - {other.name}
     return differential(
         gradients,
         other.now,
         {state.now: tangent(state.now)},
-        through=lambda name: not own or name not in others_equations,
+        through=lambda name: not own or name not in thirds,
     )
 
 
@@ -39,7 +39,7 @@ def exposed(gradients: Gradients) -> list[Variable]:
 
 
 def total(gradients: Gradients) -> list[Identity]:
-    """The path factor, plus what other states show of the memory, each by its own equation."""
+    """The path factor, plus what other states show of the memory, each by itself."""
     writer, found = Writer(gradients), []
     for state in exposed(gradients):
         d = tangent(state.before)

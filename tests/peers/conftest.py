@@ -1,30 +1,23 @@
 """Kernels as users get them, and figures of how well they agree for the end of the run."""
 
-import importlib.util
 from functools import cache
 
 import pytest
+from emitted import kernel_of as emitted_kernel
 
 from derive import zoo
-from derive.backends.numpy import numpy_source
-from derive.gradients import gradients
 
 
 @pytest.fixture(scope="session")
-def emitted(tmp_path_factory):
+def kernel_of():
+    """The kernel of a cell: what every comparison here is made with."""
+    return emitted_kernel
+
+
+@pytest.fixture(scope="session")
+def emitted(kernel_of):
     """The emitted kernel of a cell of the zoo, by name."""
-    folder = tmp_path_factory.mktemp("kernels")
-
-    @cache
-    def load(name):
-        path = folder / f"{name}.py"
-        path.write_text(numpy_source(gradients(zoo.load(name))), encoding="utf-8")
-        spec = importlib.util.spec_from_file_location(f"emitted_{name}", path)
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        return module
-
-    return load
+    return cache(lambda name: kernel_of(zoo.load(name)))
 
 
 @pytest.fixture

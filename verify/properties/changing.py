@@ -28,7 +28,7 @@ def mapped(
     """The example with each array of a kind changed; what is None stays None.
 
     Args:
-        states: for initial states and for cotangents of final ones, (B, n) each.
+        states: for initial states and for cotangents of final ones, the batch in front.
     """
     return replace(
         example,
@@ -68,4 +68,4 @@ def row_alone(example: Example, row: int, *, steps: int | None = None) -> Exampl
 def sized(example: Example) -> bool:
     """Whether the sizes of all states follow from the example."""
     known = set(sizes_of(example))
-    return all(state.shape[0].free_symbols <= known for state in example.cell.states)
+    return all(size.free_symbols <= known for s in example.cell.states for size in s.shape)

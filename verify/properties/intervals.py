@@ -8,10 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 import sympy as sp
 
+from derive.cell import Variable
 from derive.evaluate import lagged, run_step
 from derive.primitives import PRIMITIVES
 from derive.single_assignment import Assignment
-from verify.kernels import Array, Example, sizes_of
+from verify.kernels import Array, Example, as_array, as_value, columns_of, shape_of, sizes_of
 
 __all__ = ["Intervals", "output_ranges"]
 
@@ -41,6 +42,14 @@ class Intervals:
     def apply(self, name: str, z: Array) -> Array:
         low, high = PRIMITIVES[name].range
         return np.stack([np.full_like(z[0], low), np.full_like(z[1], high)])
+
+    def log_sum_exp(self, a: Array) -> Array:
+        """It grows with every entry, so its ends are those of the entries."""
+        top = np.max(a, axis=-2, keepdims=True)
+        with np.errstate(all="ignore"):
+            shift = np.where(np.isfinite(top), top, 0.0)
+            total = np.sum(np.exp(a - shift), axis=-2, keepdims=True)
+            return np.where(np.isfinite(top), np.log(total) + shift, top)
 
     def transpose(self, a: Array) -> Array:
         return np.swapaxes(a, -1, -2)
@@ -77,31 +86,27 @@ def output_ranges(
         By name: 'y' and states with '_T'.
     """
     cell, sizes, field = example.cell, sizes_of(example), Intervals()
-    params = {
-        p.name: _point(example.params[p.name][None], len(p.shape) == 1) for p in cell.parameters
-    }
-    batch = example.batch
-    shapes = {s.name: (batch, int(s.shape[0].subs(sizes))) for s in cell.states}
-    start = example.state_0 or {n: np.zeros(shape) for n, shape in shapes.items()}
-    states = {n: _point(a, True) for n, a in start.items()}
-    ends = np.full(batch, example.steps) if example.lengths is None else example.lengths
-    ranges: list[Array] = [np.zeros((2, 0, *shapes[cell.output.name]), np.longdouble)]
+    output = cell.output
+    params = {p.name: _point(example.params[p.name][None], p) for p in cell.parameters}
+    shapes = {s.name: (example.batch, *shape_of(s, sizes)) for s in cell.states}
+    start = {n: np.zeros(shape) for n, shape in shapes.items()} | dict(example.state_0 or {})
+    states = {s.name: _point(start[s.name], s) for s in cell.states}
+    ends = np.full(example.batch, example.steps) if example.lengths is None else example.lengths
+    ranges: list[Array] = [np.zeros((2, 0, *shapes[output.name]), np.longdouble)]
     for t in range(example.steps):
         lives = (t < np.asarray(ends))[:, None, None]
-        now = {n: _anything((*a.shape[1:], 1)) for n, a in example.inputs.items()}
+        now = {v.name: _anything((example.batch, *columns_of(v, sizes))) for v in cell.inputs}
         known = run_step(forward, {**params, **now, **lagged(states)}, sizes, field)
         reached = {n: np.where(lives, known[n], old) for n, old in states.items()}
-        ranges.append(np.where(lives, known[cell.output.name], 0.0)[:, None, ..., 0])
-        here = np.where(lives, _point(y[t], True), states[cell.output.name])
-        states = reached | {cell.output.name: here}
+        ranges.append(as_array(np.where(lives, known[output.name], 0.0), output)[:, None])
+        here = np.where(lives, _point(y[t], output), states[output.name])
+        states = reached | {output.name: here}
     final = states if example.steps == 0 else reached
     joined = np.concatenate(ranges, axis=1)
-    return {"y": (joined[0], joined[1])} | {
-        f"{n}_T": (a[0, ..., 0], a[1, ..., 0]) for n, a in final.items()
-    }
+    ends_of = {s.name: as_array(final[s.name], s) for s in cell.states}
+    return {"y": (joined[0], joined[1])} | {f"{n}_T": (a[0], a[1]) for n, a in ends_of.items()}
 
 
-def _point(array: Array, column: bool) -> Array:
-    value = np.asarray(array, np.longdouble)
-    value = value[..., None] if column else value
+def _point(array: Array, variable: Variable) -> Array:
+    value = as_value(np.asarray(array, np.longdouble), variable)
     return np.stack([value, value])

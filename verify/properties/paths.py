@@ -1,25 +1,40 @@
-"""The elementwise paths by which a state reaches its own next value, derived forward in time.
+"""The paths by which a state reaches its own next value entry by entry, derived forward in time.
 
-With every matrix that multiplies something read from a lagged state set to zero, each unit lives on
-its own: the Jacobian of one step is made of diagonals, and the gradient of an initial state is
-their product over time. Diagonals come from tangents, so they share nothing with the derived
-backward pass.
+With every parameter that is a factor of a matrix product with something read from a lagged state
+set to zero, each unit lives on its own: the Jacobian of one step is made of diagonals, and of
+columns where a scalar is read, and the gradient of an initial state is their product over time.
+They come from tangents, so they share nothing with the derived backward pass.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
 
-from derive.cell import Cell
+from derive.cell import Cell, Variable
 from derive.evaluate import Numbers, evaluate, lagged, run_step
-from derive.expressions import Expr, MatMul, MatrixSymbol, Name, Transpose, ZeroMatrix, zero
-from derive.rules import RULES, push
+from derive.expressions import (
+    Expr,
+    MatMul,
+    MatrixSymbol,
+    Name,
+    Shape,
+    Transpose,
+    ZeroMatrix,
+    zero,
+)
+from derive.rules import RULES, Primitives, Rule, Tangent, push
 from derive.single_assignment import Assignment, single_assignment
-from verify.kernels import Array, Arrays, Example, sizes_of
+from verify.kernels import Array, Example, as_array, as_value, columns_of, sizes_of
 
 __all__ = ["Paths", "path_product", "paths_of", "silenced"]
+
+# The tangent of what reads other entries of the state that moves than its own; no cell's name.
+MIXED = "(mixed)"
+
+# Rules of nodes that do more than act on each entry in its place.
+MIXING = frozenset({"matrix product", "log-sum-exp", "transpose", "stack"})
 
 
 @dataclass(frozen=True)
@@ -27,15 +42,19 @@ class Paths:
     """What one step passes on entry by entry.
 
     Attributes:
-        matrices: parameters that multiply something read from a lagged state.
+        silent: parameters that are a factor of a matrix product with something read from a lagged
+            state.
         tangents: for each state s, the differentials of the step's names when s[t-1] moves by one
-            in every entry and no matrix product passes anything on; names without one are fixed.
-        memories: states that reach their own next value this way.
+            in every entry and silent parameters are zero; names without one are fixed, or read
+            other entries than their own.
+        followed: states that nothing reaches but by such paths, from states that are followed.
+        memories: followed states that reach their own next value.
     """
 
     forward: tuple[Assignment, ...]
-    matrices: frozenset[str]
+    silent: frozenset[str]
     tangents: Mapping[str, tuple[tuple[str, Expr], ...]]
+    followed: tuple[str, ...]
     memories: tuple[str, ...]
 
 
@@ -43,88 +62,151 @@ class Paths:
 def paths_of(cell: Cell) -> Paths:
     """The elementwise paths of one step."""
     forward = single_assignment(cell)
-    tangents = {s.name: _tangents(forward, s.before) for s in cell.states}
+    silent = _silent(cell, forward)
+    tangents = {s.name: dict(_tangents(forward, s.before, silent)) for s in cell.states}
+    followed = _followed(tangents)
     return Paths(
         forward=forward,
-        matrices=_matrices(cell, forward),
-        tangents=tangents,
-        memories=tuple(s for s, moved in tangents.items() if s in dict(moved)),
+        silent=silent,
+        tangents={
+            name: tuple((n, v) for n, v in moved.items() if not _mixed(v))
+            for name, moved in tangents.items()
+        },
+        followed=followed,
+        memories=tuple(name for name in followed if name in tangents[name]),
     )
 
 
-def _matrices(cell: Cell, forward: tuple[Assignment, ...]) -> frozenset[str]:
+def _silent(cell: Cell, forward: tuple[Assignment, ...]) -> frozenset[str]:
+    parameters = {p.now for p in cell.parameters}
     reads = {s.before for s in cell.states}
-    matrices = set()
+    silent = set()
     for assignment in forward:
         value = assignment.value
         for product in value.atoms(MatMul):
-            matrix, vector = product.args[-2:]
-            if matrix.is_Matrix and vector in reads:
-                matrices.add((matrix.args[0] if isinstance(matrix, Transpose) else matrix).name)
+            left, right = (_named(factor) for factor in product.args[-2:])
+            pairs = ((left, right), (right, left))
+            silent |= {one.name for one, other in pairs if one in parameters and other in reads}
         if reads & value.atoms(MatrixSymbol):
             reads.add(assignment.symbol)
-    return frozenset(matrices)
+    return frozenset(silent)
 
 
-def _tangents(forward: tuple[Assignment, ...], moved: Name) -> tuple[tuple[str, Expr], ...]:
+def _named(factor: Expr) -> Expr:
+    return factor.args[0] if isinstance(factor, Transpose) else factor
+
+
+def _tangents(
+    forward: tuple[Assignment, ...], moved: Name, silent: frozenset[str]
+) -> Iterator[tuple[str, Expr]]:
     """Differentials by name; the tangent of a name is called d(name)."""
-    alone = tuple(
-        replace(r, forward=lambda e, y, d, p: zero(e.shape)) if r.name == "matrix product" else r
-        for r in RULES
-    )
+    rules = tuple(_beside(r, moved, silent) if r.name in MIXING else r for r in RULES)
     known: dict[Expr, Expr] = {moved: _moved(moved)}
-    found = []
     for assignment in forward:
-        value = push(assignment.value, assignment.symbol, known, alone)
+        value = push(assignment.value, assignment.symbol, known, rules)
         if not isinstance(value, ZeroMatrix):
-            known[assignment.symbol] = _moved(assignment.symbol)
-            found.append((assignment.name, value))
-    return tuple(found)
+            symbol = assignment.symbol
+            known[symbol] = _mix(symbol.shape) if _mixed(value) else _moved(symbol)
+            yield assignment.name, value
+
+
+def _beside(rule: Rule, moved: Name, silent: frozenset[str]) -> Rule:
+    """The rule with silent parameters zero, which marks what mixes entries of the name that moves.
+
+    A scalar moves in one direction only, so its differential is all of its Jacobian.
+    """
+
+    def forward(e: Expr, y: Expr, d: Tangent, p: Primitives) -> Expr:
+        if any(getattr(_named(arg), "name", "") in silent for arg in e.args):
+            return zero(e.shape)
+        value = rule.forward(e, y, d, p)
+        exact = isinstance(value, ZeroMatrix) or moved.shape == (1, 1)
+        return value if exact else _mix(e.shape)
+
+    return replace(rule, forward=forward)
+
+
+def _followed(tangents: Mapping[str, Mapping[str, Expr]]) -> tuple[str, ...]:
+    """The states that no state reaches in a mixed way, nor one that is not followed at all."""
+    followed = set(tangents)
+    while lost := {
+        name
+        for name in followed
+        for source, moved in tangents.items()
+        if name in moved and (source not in followed or _mixed(moved[name]))
+    }:
+        followed -= lost
+    return tuple(name for name in tangents if name in followed)
 
 
 def _moved(name: Name) -> Name:
     return MatrixSymbol(f"d({name.name})", *name.shape)
 
 
+def _mix(shape: Shape) -> Name:
+    return MatrixSymbol(MIXED, *shape)
+
+
+def _mixed(value: Expr) -> bool:
+    return any(leaf.name == MIXED for leaf in value.atoms(MatrixSymbol))
+
+
 def silenced(example: Example, paths: Paths) -> Example:
-    """The example with those matrices zero, and cotangents on final states alone."""
-    params = {n: np.zeros_like(a) if n in paths.matrices else a for n, a in example.params.items()}
-    return replace(example, params=params, dy=None)
-
-
-def _column(array: Array) -> Array:
-    return np.asarray(array, np.longdouble)[..., None]
+    """The example with silent parameters zero, and cotangents on followed final states alone."""
+    params = {n: np.zeros_like(a) if n in paths.silent else a for n, a in example.params.items()}
+    dstate_T = {
+        n: a if n in paths.followed else np.zeros_like(a)
+        for n, a in (example.dstate_T or {}).items()
+    }
+    return replace(example, params=params, dy=None, dstate_T=dstate_T)
 
 
 def path_product(example: Example, paths: Paths) -> dict[str, Array]:
     """Gradients of initial states of a silenced example: cotangents times the path's factors.
 
     Returns:
-        (B, n) by name with '_0', in long double.
+        By name with '_0', shaped as the states, in long double.
     """
+    with np.errstate(all="ignore"):
+        return _path_product(example, paths)
+
+
+def _path_product(example: Example, paths: Paths) -> dict[str, Array]:
     cell, sizes = example.cell, sizes_of(example)
     field = Numbers(np.longdouble)
-    params = {n: _column(a) if a.ndim == 1 else a for n, a in example.params.items()}
-    dstate_T: Arrays = example.dstate_T or {}
-    carried = {s.name: _column(dstate_T[s.name]) for s in cell.states}
-    state_0 = example.state_0 or {n: np.zeros_like(a) for n, a in dstate_T.items()}
-    states, steps = {n: _column(a) for n, a in state_0.items()}, []
+    params = {p.name: _wide(example.params[p.name], p) for p in cell.parameters}
+    nothing = {s.name: np.zeros((example.batch, *columns_of(s, sizes))) for s in cell.states}
+    carried, states = dict(nothing), dict(nothing)
+    for state in cell.states:
+        for given, found in ((example.dstate_T, carried), (example.state_0, states)):
+            if given is not None and state.name in given:
+                found[state.name] = _wide(given[state.name], state)
     ends = np.full(example.batch, example.steps) if example.lengths is None else example.lengths
+    steps = []
     for t in range(example.steps):
         lives = (t < np.asarray(ends))[:, None, None]
-        now = {n: np.where(lives, _column(a[t]), 0.0) for n, a in example.inputs.items()}
+        now = {
+            v.name: np.where(lives, _wide(example.inputs[v.name][t], v), 0.0) for v in cell.inputs
+        }
         known = run_step(paths.forward, {**params, **now, **lagged(states)}, sizes, field)
         steps.append((lives, known))
         states = {n: np.where(lives, known[n], old) for n, old in states.items()}
     for lives, known in reversed(steps):
         earlier = {}
         for state in cell.states:
-            moved = dict(known) | {f"d({state.before.name})": np.ones_like(carried[state.name])}
-            reached = np.zeros_like(carried[state.name])
+            here = carried[state.name]
+            moved = dict(known) | {_moved(state.before).name: np.ones_like(here)}
+            reached = np.zeros_like(here)
             for name, value in paths.tangents[state.name]:
                 moved[f"d({name})"] = evaluate(value, moved, sizes, field)
                 if name in carried:
-                    reached = reached + moved[f"d({name})"] * carried[name]
-            earlier[state.name] = np.where(lives, reached, carried[state.name])
+                    back = moved[f"d({name})"] * carried[name]
+                    scalar = state.before.shape == (1, 1)
+                    reached = reached + (back.sum((-2, -1), keepdims=True) if scalar else back)
+            earlier[state.name] = np.where(lives, reached, here)
         carried = earlier
-    return {f"{n}_0": a[..., 0] for n, a in carried.items()}
+    return {f"{s.name}_0": as_array(carried[s.name], s) for s in cell.states}
+
+
+def _wide(array: Array, variable: Variable) -> Array:
+    return as_value(np.asarray(array, np.longdouble), variable)

@@ -1,7 +1,8 @@
 """Units have no order: which axes must be permuted together, read off the equations.
 
 Axes that meet in a sum, an elementwise product, a function or a matrix product go together. A stack
-[h, x] makes an axis of several pieces, so W in W @ [h, x] is permuted piece by piece.
+[h, x] makes an axis of several pieces, so W in W @ [h, x] is permuted piece by piece. Sums over
+entries and scalars in every entry are products with ones, which have axes of their own each time.
 """
 
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from derive.expressions import (
     Apply,
     BlockMatrix,
     Expr,
+    LogSumExp,
     MatMul,
     MatrixSymbol,
     Transpose,
@@ -59,7 +61,8 @@ def axes_of(cell: Cell) -> Layouts:
     for equation in cell.equations:
         axes = _walk(equation.value, known)
         if equation.name in known:
-            _join(known[equation.name][0], axes[0])
+            for own, found in zip(known[equation.name], axes, strict=True):
+                _join(own, found)
         else:
             known[equation.name] = axes
     return {v.name: tuple(_leaves(a) for a in known[v.name][: len(v.shape)]) for v in variables}
@@ -83,6 +86,9 @@ def _walk(expr: Expr, known: Mapping[str, _Axes]) -> _Axes:
             return stacked, parts[0][1]
         case Apply():
             return _walk(rest.argument, known)
+        case LogSumExp():
+            _walk(rest.argument, known)
+            return _Axis(sp.S.One), _Axis(sp.S.One)
     axes = (_Axis(rest.shape[0]), _Axis(rest.shape[1]))
     for arg in rest.args:
         if getattr(arg, "is_Matrix", False):

@@ -13,7 +13,7 @@ import numpy as np
 
 from derive.cell import Cell
 from derive.gradients import Gradients
-from verify.kernels import Array, Example, Kernel, sizes_of
+from verify.kernels import Array, Example, Kernel, shape_of, sizes_of
 from verify.properties.calling import BrokenError, Failure, array_of, called, kind_of
 from verify.properties.changing import copied
 from verify.references import Reference, reference
@@ -222,7 +222,7 @@ def _shapes(example: Example) -> dict[str, tuple[int, ...]]:
     """The shape of each result."""
     cell, T, B = example.cell, example.steps, example.batch
     sizes = sizes_of(example)
-    state = {s.name: (B, int(s.shape[0].subs(sizes))) for s in cell.states}
+    state = {s.name: (B, *shape_of(s, sizes)) for s in cell.states}
     shapes: dict[str, tuple[int, ...]] = {"y": (T, *state[cell.output.name])}
     for name, shape in state.items():
         shapes[f"{name}_T"] = shapes[f"grad {name}_0"] = shape

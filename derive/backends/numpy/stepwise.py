@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from derive.backends.numpy.arrays import Arrays, is_column, shape_text
+from derive.backends.numpy.pointwise import number_text
 from derive.cell import Variable
 from derive.expressions import (
     Expr,
@@ -19,7 +20,6 @@ from derive.expressions import (
     OneMatrix,
     Transpose,
     coefficient,
-    scale,
 )
 from derive.gradients import Adjoint, Gradients
 from derive.language.names import EMITTED
@@ -291,8 +291,7 @@ class Stepwise:
             sides = [e for e in (left, right) if is_column(e) and not isinstance(e, OneMatrix)]
             if len(sides) == 2 and not any(whole.is_once(e) for e in sides):
                 outer = f"_flat({whole.full(left)}).T @ _flat({whole.full(right)})"
-                shown = whole.full(scale(number, MatrixSymbol("_", 1, 1))) if number != 1 else "_"
-                return shown.replace("_", f"({outer})" if number != 1 else outer)
+                return outer if number == 1 else f"({number_text(number)}) * ({outer})"
         return f"_alive({whole.full(term)}, {self.make('beyond')}).sum((0, 1))"
 
 

@@ -4,6 +4,7 @@ Rows of `_THIRD` stand in line 3, after a sound input x[m] and state h[n]; rows 
 `hostile_files.py` are whole texts. `MARKER` is a file that a text would make if it were executed.
 """
 
+from tests.derive.language.hostile_algebra import ALGEBRA
 from tests.derive.language.hostile_files import MARKER, WHOLE, Row
 
 __all__ = ["MARKER", "ROWS", "Row"]
@@ -20,7 +21,9 @@ _ONE_NAME = "the left side must be one name"
 _EXPECTED = "expected `name = expression`"
 _POWER = "a power must be a whole number from 2 to 16"
 _NUMBER = "a number must be 0 or between 1e-30 and 1e30"
-_LAG = "only [t-1] can be read"
+_LAG = "a lag is [t-1] to [t-8]"
+_ROW = "the transpose of a vector is a row, which stands only in a product"
+_ZERO = "a division by 0; divide by what cannot be 0"
 
 _THIRD = (
     # Names and functions that the language does not have.
@@ -133,10 +136,10 @@ _THIRD = (
     ("attribute", "h = x.shape", "attribute '.shape'; only name.T"),
     ("attribute of an expression", "h = (x + x).T", "attribute '.T'; only name.T"),
     ("transpose twice", "h = W.T.T @ x", "attribute '.T'; only name.T"),
-    ("transpose of a lag", "h = h[t-1].T", "attribute '.T'; only name.T"),
+    ("transpose of a lag", "h = h[t-1].T", f"`h[t-1].T`: {_ROW}"),
     ("lower-case transpose", "h = W.t @ x", "attribute '.t'; only name.T"),
-    ("transpose of a vector", "h = W @ x.T", "a matrix expected, found [m] (declared in line 1)"),
-    ("lag of two", "h = h[t-2]", f"'h[t-2]': {_LAG}"),
+    ("transpose of a vector", "h = W @ x.T", "[?, m] (`W @ x.T` in line 3, declared in line 1)"),
+    ("lag of nine", "h = h[t-9]", f"'h[t-9]': {_LAG}"),
     ("lag into the future", "h = h[t+1]", f"'h[t+1]': {_LAG}"),
     ("lag of zero steps", "h = h[t-0]", f"'h[t-0]': {_LAG}"),
     ("lag of a fraction", "h = h[t-1.0]", f"'h[t-1.0]': {_LAG}"),
@@ -151,8 +154,8 @@ _THIRD = (
     ("lag of a lag", "h = h[t-1][t-1]", "(Subscript) is not in the language"),
     ("lag of an expression", "h = (x + x)[t-1]", "(Subscript) is not in the language"),
     ("lag of a function", "h = tanh[t-1]", "'tanh' is a function of the language"),
-    ("lag of an input", "h = W @ x[t-1]", "'x[t-1]', but 'x' is not a state"),
-    ("lag of a parameter", "h = W[t-1] @ x", "'W[t-1]', but 'W' is not a state"),
+    ("lag of an input, nine steps", "h = W @ x[t-9]", f"'x[t-9]': {_LAG}"),
+    ("lag of a parameter", "h = W[t-1] @ x", "'W[t-1]', but 'W' is neither a state nor an input"),
     ("parameter that varies in time", "h = W[t] @ x", "'W' is a parameter; write W"),
     ("time as a value", "h = t * (W @ x)", "'t' is the time; it stands only in a lag"),
     ("time as a target", "t = W @ x", "'t' is used by the emitted source"),
@@ -181,10 +184,9 @@ _THIRD = (
     ("digits by quotients", f"h = (W @ x) / {'/ '.join(['7.3'] * 60)}", "the numbers multiply"),
     ("product with zero", "h = W @ x + 0 * h[t-1]", "a product with 0 is 0; leave it out"),
     ("difference of numbers that is zero", "h = (1 - 1) * (W @ x)", "a product with 0 is 0"),
-    ("division by zero", "h = W @ x / 0", "division is by a number other than 0"),
-    ("division by 0.0", "h = W @ x / 0.0", "division is by a number other than 0"),
-    ("division by a vector", "h = 1 / x", "division is by a number other than 0"),
-    ("division by an expression", "h = W @ x / (1 - 1)", "division is by a number other than 0"),
+    ("division by zero", "h = W @ x / 0", _ZERO),
+    ("division by 0.0", "h = W @ x / 0.0", _ZERO),
+    ("division by a difference that is 0", "h = W @ x / (1 - 1)", _ZERO),
     ("huge exponent", "h = x ** 1000000000", _POWER),
     ("exponent with many digits", f"h = x ** {'9' * 1_000}", _POWER),
     ("number to a huge exponent", "h = 9 ** 9 ** 9 * x", _POWER),
@@ -248,7 +250,7 @@ _THIRD = (
     ("name with two underscores", "h = W__f @ x", f"'W__f' {_NO_NAME}"),
     ("name of one underscore", "_ = W @ x", f"'_' {_NO_NAME}"),
     ("name too long", f"h = {'W' * 33} @ x", _NO_NAME),
-    ("builtin as a name", "h = max @ x", f"'max' {_EMITTED}"),
+    ("builtin as a name", "h = hash @ x", f"'hash' {_EMITTED}"),
     ("exception as a name", "h = ValueError @ x", f"'ValueError' {_EMITTED}"),
     ("builtin as a target", "id = W @ x", f"'id' {_EMITTED}"),
     ("numpy as a name", "h = np @ x", f"'np' {_EMITTED}"),
@@ -262,7 +264,6 @@ _THIRD = (
     ("dstate_T as a name", "h = W @ x + dstate_T", f"'dstate_T' {_EMITTED}"),
     ("initial state as a parameter", "h = W @ x + h_0", "'h_0' names the initial state of 'h'"),
     ("initial state as a target", "h_0 = W @ x", "'h_0' names the initial state of 'h'"),
-    ("size read as a value", "h = W @ x + n", "'n' is also the name of a size"),
     ("size as a target", "m = W @ x", "'m' is also the name of a size"),
     ("keyword as a name", "h = W @ x + class", _NOT_AN_EQUATION),
     ("keyword as a target", "lambda = W @ x", _NOT_AN_EQUATION),
@@ -285,5 +286,6 @@ _THIRD = (
 
 ROWS: tuple[Row, ...] = (
     *(Row(name, f"{_HEAD}{text}\n", says, 3) for name, text, says in _THIRD),
+    *ALGEBRA,
     *WHOLE,
 )

@@ -113,7 +113,7 @@ WHOLE = (
     _declared("empty size", "parameter c[]", "a size is missing"),
     _declared("half a size", "parameter c[n,]", "a size is missing"),
     _declared("three sizes", "parameter c[n, n, n]", "write c[size] or [rows, columns]"),
-    _declared("matrix as a state", "state c[n, n]", "'c' has 2 sizes; write c[size]"),
+    _declared("three sizes of a state", "state c[n, n, n]", "write c[size] or [rows, columns]"),
     _declared("matrix as an input", "input c[n, n]", "'c' has 2 sizes; write c[size]"),
     _declared("size zero", "state c[0]", "size 0 is not between 1 and 65536"),
     _declared("negative size", "state c[-1]", f"size '-1': {_SIZE}"),
@@ -181,7 +181,12 @@ WHOLE = (
         "a number alone has no shape",
         3,
     ),
-    Row("lag of an intermediate", f"{_X}{_H}g = W @ x\nh = g[t-1]\n", "'g' is not a state", 4),
+    Row(
+        "lag of an intermediate",
+        f"{_X}{_H}g = W @ x\nh = g[t-1]\n",
+        "'g' is neither a state nor",
+        4,
+    ),
     Row(
         "contradiction over two lines",
         f"{_X}{_H}g = W @ x + b\nh = b * x + g\n",

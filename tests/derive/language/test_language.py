@@ -247,8 +247,10 @@ def test_a_matrix_with_one_column_is_a_matrix_where_it_multiplies() -> None:
 @pytest.mark.parametrize(
     ("equations", "says"),
     [
-        ({"h": (W * X).applyfunc(sp.sin)}, "function sin(_d"),
-        ({"h": sp.Symbol("a") * W * X}, "a*W*x (MatMul) is not in the language"),
+        ({"h": (W * X).applyfunc(sp.asin)}, "function asin(_d"),
+        ({"h": sp.Symbol("a") * W * X}, "symbol 'a', no matrix; a*(W*x) is not in the language"),
+        ({"h": sp.Symbol("n") ** 17 * W * X}, "a number without a text"),
+        ({"h": sp.pi * W * X}, "a number without a text"),
         ({"h": U.I * W * X}, "(Inverse) is not in the language"),
         ({"h": U**2 * W * X}, "(MatPow) is not in the language"),
         ({"h": sp.BlockMatrix([[W, U]]) * sp.BlockMatrix([[X], [LAST]])}, "blocks side by side"),
