@@ -14,6 +14,7 @@ from derive.expressions import (
     MatAdd,
     MatMul,
     MatrixSymbol,
+    OneMatrix,
     ZeroMatrix,
     coefficient,
     parts_of,
@@ -181,6 +182,8 @@ class Writer:
     def _link(self, link: Link) -> str:
         if link.kind == "rows":
             return f"[{', '.join(_blocks(link))}]"
+        if isinstance(link.expr, OneMatrix):
+            return "1" if link.expr.shape[1] == 1 else "1^T"
         text = self.text(link.expr)
         return f"diag({text})" if link.kind == "diagonal" else text
 

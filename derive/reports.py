@@ -4,9 +4,11 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import sympy as sp
+
 from derive.cell import Cell, Variable
 from derive.claim import PROVED, UNDECIDED, VOID, Claim
-from derive.differentials import additive, is_zero, tangent
+from derive.differentials import additive, differential, is_zero, tangent
 from derive.expressions import Apply
 from derive.gradients import Adjoint, Gradients, gradients
 from derive.jacobians import Writer
@@ -33,37 +35,65 @@ def cell_row(cell: Cell) -> dict[str, Any]:
         "states": states,
         "gates": gates,
         "parameters": [p.name for p in cell.parameters],
+        "parameter_count": parameter_count(cell),
         "path_jacobian": _path_jacobian(g),
         "source": cell.source,
         "title": cell.title,
     }
 
 
+def parameter_count(cell: Cell) -> str:
+    """How many numbers the parameters hold, in the cell's sizes: '4*n*(m + n + 1)'."""
+    return str(sp.factor(sum((sp.Mul(*p.shape) for p in cell.parameters), sp.S.Zero)))
+
+
 def _path_jacobian(g: Gradients) -> str:
-    """The additive path of each state that has one: 'dC_t/dC_{t-1} = diag(f_t)'."""
-    writer, found = Writer(g), []
-    for state in g.cell.states:
-        direction = tangent(state.before)
-        own = additive(g, state, direction)
+    """What states keep of their own lag: 'dC_t/dC_{t-1} = diag(f_t)'.
+
+    The factor of the lag where a state's equation names it in a sum, with gates held fixed. If no
+    equation does, the direct derivatives, with the other states of step t-1 held fixed: of the
+    states beside the output, or of the output if it is the only one.
+    """
+    writer, cell, found = Writer(g), g.cell, {}
+    for state in cell.states:
+        own = additive(g, state, tangent(state.before))
         if not is_zero(own):
-            now, before = state.name, writer.name(state.before.name)
-            found.append(f"d{now}_t/d{before} = {writer.jacobian(own, direction)}")
-    return "; ".join(found)
+            found[state] = own
+    for state in () if found else cell.states[1:] or cell.states:
+        found[state] = differential(g, state.now, {state.before: tangent(state.before)})
+    texts = []
+    for state, own in found.items():
+        if not is_zero(own):
+            jacobian = writer.jacobian(own, tangent(state.before))
+            texts.append(f"d{state.name}_t/d{writer.name(state.before.name)} = {jacobian}")
+    return "; ".join(texts)
 
 
 def list_text(rows: Sequence[dict[str, Any]]) -> str:
     """The zoo as a table."""
     lines = []
     for row in rows:
-        lines.append(f"{row['name']:<18} {row['title']}")
+        lines.append(f"{row['name']:<24} {row['title']}")
         details = {
             "states": ", ".join(row["states"]),
             "gates": ", ".join(row["gates"]) or "none",
-            "parameters": ", ".join(row["parameters"]),
-            "path": row["path_jacobian"] or "no additive path",
+            "parameters": f"{', '.join(row['parameters']) or 'none'}: {row['parameter_count']}",
+            "path": _shortened(row["path_jacobian"]) or "no state reads its own lag",
+            "source": row["source"],
         }
-        lines += [f"    {key:<11} {text}" for key, text in details.items()]
+        for key, text in details.items():
+            lines += textwrap.wrap(
+                f"{key:<11} {text}",
+                96,
+                initial_indent="    ",
+                subsequent_indent=" " * 16,
+                break_long_words=False,
+            )
     return "\n".join(lines) + "\n"
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= 400 else f"{text[:400].rpartition(' + ')[0]} + ... (all: --json)"
 
 
 def cell_json(cell: Cell) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
+import sympy as sp
 
 from derive.cell import Cell
 from derive.evaluate import Arithmetic, Numbers, Sizes, compiled, evaluate, lagged, run_step
@@ -55,6 +56,10 @@ class Plain(Numbers):
     def total(self, parts: Sequence[Array], batch: int) -> Array:
         return np.asarray(sum(np.sum(part, axis=0) for part in parts), self.dtype)
 
+    def constant(self, number: sp.Rational, shape: tuple[int, int]) -> Array:
+        value = np.longdouble(int(number.p)) / np.longdouble(int(number.q))
+        return np.full(shape, value).astype(self.dtype)
+
     def apply(self, name: str, z: Array) -> Array:
         with np.errstate(all="ignore"):
             return np.asarray(compiled(name)(z.astype(self._wide)), self.dtype)
@@ -92,6 +97,7 @@ def alive(steps: int, batch: int, lengths: npt.ArrayLike | None) -> Array:
     return (np.arange(steps)[:, None] < ends)[:, :, None, None]
 
 
+@np.errstate(all="ignore")  # what is no number is a result here, not an accident
 def forward(
     cell: Cell,
     assignments: Sequence[Assignment],
@@ -123,6 +129,7 @@ def forward(
     return Forward(tuple(known), tuple(outputs), states)
 
 
+@np.errstate(all="ignore")
 def backward(
     derived: Gradients,
     run: Forward,

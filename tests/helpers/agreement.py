@@ -42,6 +42,7 @@ def share_of_bound(ours, theirs, bounds):
     for k, a in theirs.items():
         assert (ours[k].shape, ours[k].dtype) == (a.shape, a.dtype), k
         apart, limit = np.abs(ours[k].astype(np.longdouble) - a), 2 * bounds[k]
+        assert np.all(np.isfinite(limit)), f"the bound of {k} says nothing"
         assert np.all(apart[limit == 0] == 0), k
         parts.append(np.max(apart[limit > 0] / limit[limit > 0], initial=0))
     return float(np.max(parts))

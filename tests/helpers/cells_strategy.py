@@ -17,6 +17,13 @@ __all__ = ["cell_texts", "cells"]
 # Some look like names that single assignment introduces, so that those have to give way.
 _LOCALS = ("g", "f", "a_h", "v_h", "m_C", "tanh_C", "a_g")
 _NUMBERS = ("2", "3", "0.5", "1.25", "0.1")
+_REALS = (float("-inf"), float("inf"))
+# Functions that are smooth everywhere: their arguments may be anything.
+_SMOOTH = tuple(
+    name
+    for name, row in PRIMITIVES.items()
+    if row.domain == _REALS and not row.kinks and not row.declared
+)
 
 
 @dataclass
@@ -54,7 +61,7 @@ class _Scope:
             case "elementwise":
                 return f"({inner()} * {self.operand(size, depth)})"
             case "primitive":
-                return f"{self.chosen(list(PRIMITIVES))}({inner()})"
+                return f"{self.chosen(list(_SMOOTH))}({inner()})"
             case "scaled":
                 return f"({self.chosen(list(_NUMBERS))} * {inner()})"
             case "quotient":
@@ -103,7 +110,7 @@ class _Scope:
         plain = self.parameter(self.matrices, (rows, columns), "W")
         match kind:
             case "function":
-                return f"{self.chosen(list(PRIMITIVES))}({plain})"
+                return f"{self.chosen(list(_SMOOTH))}({plain})"
             case "elementwise":
                 return f"({plain} * {self.parameter(self.matrices, (rows, columns), 'W')})"
             case "scaled":

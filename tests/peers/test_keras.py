@@ -17,10 +17,9 @@ from verify.conventions import CONVENTIONS, to_cell
 from verify.kernels import Example
 from verify.references import reference
 
-EXTRA = "is an extra: pip install 'bptt[keras]'"
-torch = pytest.importorskip("torch", reason=f"torch {EXTRA}")
+torch = pytest.importorskip("torch", reason="torch is an extra: pip install 'bptt[torch]'")
 os.environ.setdefault("KERAS_BACKEND", "torch")  # Keras reads it once, when it is imported
-keras = pytest.importorskip("keras", reason=f"keras {EXTRA}")
+keras = pytest.importorskip("keras", reason="keras is an extra: pip install 'bptt[keras]'")
 if keras.backend.backend() != "torch":
     pytest.skip("needs Keras on torch: set KERAS_BACKEND=torch", allow_module_level=True)
 

@@ -35,7 +35,7 @@ def one_thread():
 
 @dataclass(frozen=True)
 class Problem:
-    """A torch layer, and arrays for it: a state of all sub-layers is (layers · directions, B, n)."""
+    """A torch layer and arrays for it: states of all sub-layers are (layers · directions, B, n)."""
 
     name: str
     layer: torch.nn.Module

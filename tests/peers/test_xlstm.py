@@ -12,16 +12,11 @@ from agreement import relative_difference
 
 from derive import parse, zoo
 
-EXTRA = "is an extra: pip install 'bptt[torch]', then pip install --no-deps xlstm"
-torch = pytest.importorskip("torch", reason=f"torch {EXTRA}")
-pytest.importorskip("xlstm", reason=f"xlstm {EXTRA}")
-
-from xlstm.blocks.mlstm.backends import recurrent_step_stabilized_simple  # noqa: E402
-from xlstm.blocks.mlstm.cell import mLSTMCell, mLSTMCellConfig  # noqa: E402
-from xlstm.blocks.slstm.src.vanilla import (  # noqa: E402
-    slstm_forward,
-    slstm_pointwise_function_registry,
-)
+torch = pytest.importorskip("torch", reason="torch is an extra: pip install 'bptt[torch]'")
+EXTRA = "xlstm is an extra: pip install 'bptt[xlstm]'"
+vanilla = pytest.importorskip("xlstm.blocks.slstm.src.vanilla", reason=EXTRA)
+module = pytest.importorskip("xlstm.blocks.mlstm.cell", reason=EXTRA)
+backends = pytest.importorskip("xlstm.blocks.mlstm.backends", reason=EXTRA)
 
 STEPS, BATCH, SIZES = 6, 3, {"n": 4, "m": 3}
 N = SIZES["n"]
@@ -101,19 +96,20 @@ def slstm(params, x, state_0, heads=1):
     stacked = lambda stem: torch.cat([params[f"{stem}_{gate}"] for gate in "ifzo"])
     own = [slice(k * N // heads, (k + 1) * N // heads) for k in range(heads)]
     blocks = [torch.cat([params[f"R_{gate}"][k, k] for gate in "ifzo"]) for k in own]
-    states, last, _ = slstm_forward(
+    states, last, _ = vanilla.slstm_forward(
         x @ stacked("W").T,
         torch.stack([state_0[s] for s in ("h", "C", "N", "M")]),
         torch.stack(blocks),
         stacked("b"),
-        slstm_pointwise_function_registry["slstm"],
+        vanilla.slstm_pointwise_function_registry["slstm"],
     )
     return states[0, 1:], dict(zip(("h", "C", "N", "M"), last, strict=True))
 
 
 def mlstm_cell(params):
     """The package's module without the norm that follows the cell; one head."""
-    cell = mLSTMCell(mLSTMCellConfig(context_length=STEPS, embedding_dim=N, num_heads=1))
+    sizes = module.mLSTMCellConfig(context_length=STEPS, embedding_dim=N, num_heads=1)
+    cell = module.mLSTMCell(sizes)
     cell.outnorm = torch.nn.Identity()
     for gate, layer in (("i", "igate"), ("f", "fgate")):
         made = lambda z, gate=gate: z @ params[f"w_{gate}"][:, None] + params[f"b_{gate}"]
@@ -158,7 +154,7 @@ def mlstm_of_the_paper(params, x, state_0):
     y = []
     for z in x:
         q, k, v = (linear(s, z)[:, None, None] for s in "qkv")
-        h, (C, normaliser, M) = recurrent_step_stabilized_simple(
+        h, (C, normaliser, M) = backends.recurrent_step_stabilized_simple(
             C, normaliser, M, q, k, v, gate("i", z), gate("f", z), eps=0.0
         )
         y.append(torch.sigmoid(linear("o", z)) * h[:, 0, 0])

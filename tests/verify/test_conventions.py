@@ -9,6 +9,7 @@ from derive import zoo
 from derive.errors import UsageError
 from verify.conventions import (
     CONVENTIONS,
+    UNREAD,
     blocks,
     from_cell,
     gradients_from_cell,
@@ -16,7 +17,7 @@ from verify.conventions import (
     to_cell,
 )
 
-N, M = 3, 2
+N, M, P = 3, 2, 4
 EVERY = pytest.mark.parametrize("row", CONVENTIONS.values(), ids=CONVENTIONS)
 
 
@@ -29,7 +30,7 @@ def whole_numbers(shapes, seed):
 
 def cell_values(row, seed):
     parameters = zoo.load(row.cell).parameters
-    sizes = {"n": N, "m": M}
+    sizes = {"n": N, "m": M, "p": P}
     return whole_numbers({p.name: tuple(sizes[str(d)] for d in p.shape) for p in parameters}, seed)
 
 
@@ -68,7 +69,7 @@ def test_gradients_move_by_the_adjoint_of_how_values_move(row):
 @EVERY
 def test_every_parameter_has_a_block_and_every_array_has_blocks(row):
     rows = blocks(row)
-    assert {n for names in rows.values() for n in names} == set(cell_values(row, 0))
+    assert {n for names in rows.values() for n in names} - {UNREAD} == set(cell_values(row, 0))
     assert all(rows.values())
 
 
@@ -126,6 +127,57 @@ def test_onnx_lstm_has_the_rows_that_its_documentation_gives():
         np.testing.assert_array_equal(params[f"p_{gate}"], arrays["P"][0, rows])
 
 
+def test_keras_matrices_are_transposed_with_their_gates_side_by_side():
+    p = cell_values(CONVENTIONS["keras.lstm"], 15)
+    assert_equal(
+        from_cell(CONVENTIONS["keras.lstm"], p),
+        {
+            "kernel": np.hstack([p["W_i"].T, p["W_f"].T, p["W_g"].T, p["W_o"].T]),
+            "recurrent_kernel": np.hstack([p["U_i"].T, p["U_f"].T, p["U_g"].T, p["U_o"].T]),
+            "bias": np.hstack([p["b_i"], p["b_f"], p["b_g"], p["b_o"]]),
+        },
+    )
+
+
+def test_keras_gru_has_its_two_biases_as_rows():
+    row = CONVENTIONS["keras.gru"]
+    arrays = library_values(row, 16)
+    assert arrays["bias"].shape == (2, 3 * N)
+    params, (b, c) = to_cell(row, arrays), arrays["bias"]
+    np.testing.assert_array_equal(params["b_z"], (b + c)[:N])
+    np.testing.assert_array_equal(params["b_r"], (b + c)[N : 2 * N])
+    np.testing.assert_array_equal(params["b_g"], b[2 * N :])
+    np.testing.assert_array_equal(params["c_g"], c[2 * N :])
+
+
+def test_torch_projects_with_an_array_of_its_own():
+    row = CONVENTIONS["torch.lstm_projection"]
+    p = cell_values(row, 17)
+    arrays = from_cell(row, p)
+    assert {k: a.shape for k, a in arrays.items()} == {
+        "weight_ih": (4 * N, M),
+        "weight_hh": (4 * N, P),
+        "bias_ih": (4 * N,),
+        "bias_hh": (4 * N,),
+        "weight_hr": (P, N),
+    }
+    np.testing.assert_array_equal(arrays["weight_hr"], p["W_hr"])
+
+
+def test_blocks_that_onnx_does_not_read_are_left_out_and_come_back_as_zeros():
+    row = CONVENTIONS["onnx.lstm_cifg"]
+    arrays = library_values(row, 18)
+    forget = {"W": slice(2 * N, 3 * N), "R": slice(2 * N, 3 * N), "P": slice(2 * N, 3 * N)}
+    assert all(arrays[name][:, rows].any() for name, rows in forget.items())
+    params = to_cell(row, arrays)
+    assert not any(name.endswith("_f") for name in params)
+    for moved in (from_cell(row, params), gradients_from_cell(row, params)):
+        for name, rows in forget.items():
+            assert not moved[name][:, rows].any()
+    np.testing.assert_array_equal(params["W_g"], arrays["W"][0, 3 * N :])
+    np.testing.assert_array_equal(params["p_o"], arrays["P"][0, N : 2 * N])
+
+
 def test_the_second_direction_is_the_second_entry_of_the_leading_axis():
     row = CONVENTIONS["onnx.gru"]
     first, second = cell_values(row, 10), cell_values(row, 11)
@@ -155,6 +207,9 @@ def test_another_order_of_gates_is_another_row():
         ("torch.lstm", {"bias_hh": np.ones((12, 1))}, r"bias_hh has shape .*, expected \[4\*n\]"),
         ("onnx.gru", {"B": np.ones((1, 24))}, r"B has shape \(1, 24\), .* \[directions, 6\*n"),
         ("onnx.gru", {"B": np.ones((2, 18))}, r"where directions = 1"),
+        ("keras.lstm", {"kernel": np.ones((12, M))}, r"kernel has .*, expected \[m, 4\*n\]"),
+        ("keras.gru", {"bias": np.ones((3, 9))}, r"bias has .*, expected \[2, 3\*n\] where"),
+        ("keras.gru", {"bias": np.ones(18)}, r"bias has .*, expected \[2, 3\*n\] where"),
     ],
 )  # fmt: skip
 def test_arrays_that_do_not_fit_are_named_in_one_line(name, change, message):
