@@ -57,6 +57,11 @@ class Primitive:
     branch: Scalar | None = None
     declared: bool = False
 
+    @property
+    def is_finite(self) -> bool:
+        """Whether it has a value at every number."""
+        return self.branch is None and self.domain == (float("-inf"), float("inf"))
+
 
 _ROWS = (
     Primitive(

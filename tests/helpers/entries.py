@@ -13,6 +13,7 @@ from derive.expressions import (
     Expr,
     HadamardPower,
     HadamardProduct,
+    LogSumExp,
     MatAdd,
     MatMul,
     MatrixSlice,
@@ -40,10 +41,16 @@ def entries(
     expr: Expr,
     values: Named,
     sizes: Sizes,
-    number: Callable[[sp.Rational], Any],
-    apply: Callable[[str, Any], Any],
+    number: Callable[[sp.Expr], Any],
+    apply: Callable[..., Any],
 ) -> Entries:
-    """The entries of `expr`; `number` and `apply` make scalars of constants and of primitives."""
+    """The entries of `expr`.
+
+    Args:
+        number: makes a scalar of a constant, which may be irrational: 1 / sqrt(n) at n = 2.
+        apply: makes a scalar of a function's name and its arguments: a primitive has one,
+            'logsumexp' those of a column.
+    """
     of = lambda part: entries(part, values, sizes, number, apply)
     match expr:
         case MatrixSymbol():
@@ -62,7 +69,7 @@ def entries(
             return of(expr.args[0]) ** int(expr.args[1])
         case MatMul() if not expr.args[0].is_Matrix:
             rest = expr.args[1] if len(expr.args) == 2 else MatMul(*expr.args[1:])
-            return of(rest) * number(expr.args[0])
+            return of(rest) * number(expr.args[0].subs(dict(sizes)))
         case MatMul():
             left, right = expr.args
             return of(left) @ of(right)
@@ -75,6 +82,8 @@ def entries(
             return of(expr.parent)[start:stop]
         case Apply():
             return np.vectorize(lambda z: apply(expr.name, z), otypes=[object])(of(expr.argument))
+        case LogSumExp():
+            return np.array([[apply("logsumexp", *of(expr.argument).ravel())]], dtype=object)
     raise AssertionError(f"no entries for {type(expr).__name__}")
 
 

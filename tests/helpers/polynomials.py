@@ -97,16 +97,16 @@ class Generators:
         """An independent quantity."""
         return self._generator(("leaf", name))
 
-    def applied(self, function: str, argument: Polynomial) -> Polynomial:
-        """A function of a polynomial: opaque, the argument is never expanded again."""
-        return self._generator(("function", (function, argument)))
+    def applied(self, function: str, *arguments: Polynomial) -> Polynomial:
+        """A function of polynomials: opaque, the arguments are never expanded again."""
+        return self._generator(("function", (function, arguments)))
 
     def named(self, value: Polynomial) -> Polynomial:
         """A name for a sum, so that products of it stay short; a single term stays as it is."""
         return value if len(value.terms) <= 1 else self._generator(("sum", value))
 
     def evaluated(
-        self, leaves: Mapping[str, Any], functions: Mapping[str, Callable[[Any], Any]]
+        self, leaves: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]]
     ) -> Callable[[Polynomial], Any]:
         """Polynomials as numbers, where leaves and functions are the ones given."""
         values: list[Any] = []
@@ -121,7 +121,7 @@ class Generators:
                 case "leaf":
                     values.append(leaves[what])
                 case "function":
-                    values.append(functions[what[0]](value_of(what[1])))
+                    values.append(functions[what[0]](*map(value_of, what[1])))
                 case _:
                     values.append(value_of(what))
         return value_of

@@ -3,6 +3,10 @@
 For given sizes and T the loss sum_t <dy_t, y_t> + sum_s <dstate_T[s], s_T> is written entry by
 entry from the cell's equations, with SymPy scalars, and differentiated by `sp.diff`. The derived
 recurrence is run at the same sizes. Both become polynomials, whose equality is exact.
+
+Functions are opaque: a generator each, with the slope of its row. So a function with a kink is
+compared on all of its pieces at once, by the slope that is declared. Irrational constants, such as
+1 / sqrt(n), are a rational times a generator: what is equal for any of its values is equal.
 """
 
 from collections.abc import Callable, Iterator
@@ -56,18 +60,26 @@ def leaves(cell: Cell, sizes: Sizes, steps: int, make: Callable[[str], Any]) -> 
     )
 
 
-def loss(cell: Cell, sizes: Sizes, given: Leaves, apply: Callable[..., Any], keep: Scalar) -> Any:
+def loss(
+    cell: Cell,
+    sizes: Sizes,
+    given: Leaves,
+    apply: Callable[..., Any],
+    keep: Scalar = lambda value: value,
+    number: Scalar = lambda value: value,
+) -> Any:
     """The unrolled scalar loss, straight from the equations.
 
     Args:
-        apply: (primitive's name, scalar) -> scalar.
+        apply: (function's name, scalars) -> scalar.
         keep: what is done to each entry of each equation's value, once it is computed.
+        number: a constant as a scalar.
     """
     total, states = sp.S.Zero, given.initial
     for inputs, dy in zip(given.inputs, given.dy, strict=True):
         values = {**given.parameters, **inputs, **{lag(k): s for k, s in states.items()}}
         for equation in cell.equations:
-            value = entries(equation.value, values, sizes, sp.S, apply)
+            value = entries(equation.value, values, sizes, number, apply)
             values[equation.name] = np.vectorize(keep, otypes=[object])(value)
         states = {s.name: values[s.name] for s in cell.states}
         total += (dy * states[cell.output.name]).sum()
@@ -85,8 +97,9 @@ class Unrolled:
     def gradients(self) -> Named:
         """DL by every leaf that is asked for, in normal form."""
         given = leaves(self.cell, self.sizes, self.steps, sp.Symbol)
-        apply = lambda name, z: _opaque(name)(Value(z))
-        total = loss(self.cell, self.sizes, given, apply, lambda v: Value(v, kept=True))
+        apply = lambda name, *z: _opaque(name)(*map(Value, z))
+        keep = lambda value: Value(value, kept=True)
+        total = loss(self.cell, self.sizes, given, apply, keep, _symbolic)
         form = _Forms(self.generators)
         gradient = np.vectorize(lambda leaf: form(sp.diff(total, leaf)), otypes=[object])
         return {name: gradient(array) for name, array in given.wanted.items()}
@@ -102,11 +115,15 @@ class Unrolled:
             if found[name].shape != truth.shape or found[name][place] != truth[place]
         ]
 
+    def _number(self, value: sp.Expr) -> Polynomial:
+        rational, rest = value.as_coeff_Mul()
+        return _fraction(rational) * (1 if rest == 1 else self.generators.leaf(str(rest)))
+
     def _run(self, derived: Gradients) -> Named:
         """The derived recurrence, on polynomials: forward, then t = T ... 1 with its carries."""
         given = leaves(self.cell, self.sizes, self.steps, self.generators.leaf)
         value_of = lambda expr, values: entries(
-            expr, values, self.sizes, _fraction, self.generators.applied
+            expr, values, self.sizes, self._number, self.generators.applied
         )
         kept = {e.name for e in self.cell.equations}
         tapes, states = [], given.initial
@@ -133,6 +150,12 @@ class Unrolled:
             now = {a.of.name: value_of(a.value, known) for a in derived.states}
             carried = {s.name: now[lag(s.name)] for s in self.cell.states}
         return {**grads, **{f"{k}_0": c for k, c in carried.items()}}
+
+
+def _symbolic(value: sp.Expr) -> sp.Expr:
+    """A constant as a rational times the leaf that stands for the rest of it."""
+    rational, rest = value.as_coeff_Mul()
+    return rational * (1 if rest == 1 else sp.Symbol(str(rest)))
 
 
 def _fraction(number: sp.Rational) -> Polynomial:
@@ -178,10 +201,13 @@ def _opaque(name: str) -> sp.FunctionClass:
     """The primitive as a SymPy function whose `fdiff` is the row's slope.
 
     `test_primitives.py` checks that slope against SymPy's derivative of the row's value, and
-    `test_gradients.py` checks this oracle against elementary functions.
+    `test_oracle.py` checks this oracle against elementary functions. The log-sum-exp of a column
+    has the slopes exp(z_k - y).
     """
 
     def fdiff(self: sp.Function, argindex: int = 1) -> sp.Expr:
+        if name == "logsumexp":
+            return _opaque("exp")(Value(self.args[argindex - 1] - self))
         z, y = sp.Symbol("z"), sp.Symbol("y")
         slope = sp.sympify(PRIMITIVES[name].slope(z, y)).replace(
             lambda node: isinstance(node, AppliedUndef),
@@ -214,7 +240,7 @@ class _Forms:
                 form = self(expr.expr)
                 return self._generators.named(form) if expr.kept else form
             case sp.Function():
-                return self._generators.applied(expr.func.__name__, self(expr.args[0]))
+                return self._generators.applied(expr.func.__name__, *map(self, expr.args))
             case sp.Add():
                 return total(map(self, expr.args))
             case sp.Mul():

@@ -11,6 +11,7 @@ _NAME = _DIGEST = ""
 _PARAMETERS = {}
 _INPUTS = {}
 _STATES = {}
+_OUTPUT = ()
 _DTYPES = ()
 
 
@@ -190,8 +191,7 @@ def _example(seed):
         {k: draw(batch, *(_size(d, sizes) for d in dims)) for k, dims in _STATES.items()}
         for _ in range(2)
     )
-    output = next(iter(_STATES.values()))[0]
-    dy = draw(steps, batch, _size(output, sizes))
+    dy = draw(steps, batch, *(_size(d, sizes) for d in _OUTPUT))
     return params, inputs, state_0, np.array([5, 3, 4]), dy, dstate_T
 
 

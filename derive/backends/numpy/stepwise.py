@@ -12,6 +12,7 @@ from derive.backends.numpy.arrays import Arrays, is_column, shape_text
 from derive.backends.numpy.pointwise import number_text
 from derive.cell import Variable
 from derive.expressions import (
+    Apply,
     Expr,
     LogSumExp,
     MatAdd,
@@ -23,13 +24,18 @@ from derive.expressions import (
 )
 from derive.gradients import Adjoint, Gradients
 from derive.language.names import EMITTED
+from derive.primitives import PRIMITIVES
 from derive.schedule.levels import ONCE, SEQUENCE, STEP, levels_of
 
 __all__ = ["Stepwise", "is_fused"]
 
 
 def is_fused(gradients: Gradients) -> bool:
-    """Whether the faster form can say the cell."""
+    """Whether the faster form can say the cell.
+
+    It computes what stands past a sequence's end and multiplies it by zero, so that no function of
+    the cell or of its slopes may be infinite at a finite argument.
+    """
     cell, level = gradients.cell, levels_of(gradients)
     if any(len(state.shape) == 2 for state in cell.states):
         return False
@@ -37,6 +43,10 @@ def is_fused(gradients: Gradients) -> bool:
     if any(not coefficient(e)[0].is_Rational for v in values for e in v.atoms(MatAdd, MatMul)):
         return False
     if any(value.has(LogSumExp) for value in values):
+        return False
+    adjoints = (*gradients.backward, *gradients.parameters, *gradients.inputs, *gradients.states)
+    used = {node.name for v in (*values, *(a.value for a in adjoints)) for node in v.atoms(Apply)}
+    if not all(PRIMITIVES[name].is_finite for name in used):
         return False
     products = [p for v in values for p in v.atoms(MatMul) if p.args[0].is_Matrix]
     return all(_is_applied_parameter(product, level) for product in products)
@@ -191,15 +201,15 @@ class Stepwise:
     def _looped(self) -> list[Adjoint]:
         """Cotangents that the carries depend on, in the order of the sweep."""
         g = self.gradients
-        found: set[str] = set()
-        waiting = [a.value for a in g.states]
         values = {f"bar({a.of.name})": a.value for a in g.backward}
+        # The cotangents of states are among them: their carries exist in the loop alone.
+        found = {f"bar({s.name})" for s in g.cell.states}
+        waiting = [a.value for a in g.states] + [values[name] for name in sorted(found)]
         while waiting:
             for leaf in waiting.pop().atoms(MatrixSymbol):
                 if leaf.name in values and leaf.name not in found:
                     found.add(leaf.name)
                     waiting.append(values[leaf.name])
-        found |= {f"bar({s.name})" for s in g.cell.states}  # their carries exist in the loop alone
         return [
             a for a in g.backward if f"bar({a.of.name})" in found and self.level[a.of.name] != ONCE
         ]
@@ -246,7 +256,8 @@ class Stepwise:
             yield from (f"        {text}," for text in earlier)
             yield "    )"
         beyond = self.make("beyond")
-        yield f"{beyond} = {self.make('padding')} if isinstance(padding, np.ndarray) else None"
+        padding = self.make("padding")
+        yield f"{beyond} = {padding} if isinstance({padding}, np.ndarray) else None"
         for a in after:
             name = self.sequence(f"bar({a.of.name})")
             if self.level[a.of.name] == ONCE:
