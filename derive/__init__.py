@@ -15,16 +15,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from derive.backends.numpy import numpy_source
+    from derive.backpropagation import NetworkGradients, backpropagate
     from derive.cell import Cell, Equation, Variable, lag
     from derive.claim import Claim
     from derive.errors import BpttError, CellError, UsageError
     from derive.gradients import Gradients
-    from derive.gradients import gradients as backpropagate
     from derive.language import build, parse
     from derive.latex import latex as article
+    from derive.networks import Layer, Network, parse_network
     from derive.proofs import prove
     from derive.version import VERSION as __version__
-    from derive.zoo import load, names
+    from derive.zoo import load, load_network, names, network_names
 
 __all__ = [
     "BpttError",
@@ -33,6 +34,9 @@ __all__ = [
     "Claim",
     "Equation",
     "Gradients",
+    "Layer",
+    "Network",
+    "NetworkGradients",
     "UsageError",
     "Variable",
     "__version__",
@@ -41,9 +45,12 @@ __all__ = [
     "build",
     "lag",
     "load",
+    "load_network",
     "names",
+    "network_names",
     "numpy_source",
     "parse",
+    "parse_network",
     "prove",
 ]
 
@@ -54,17 +61,23 @@ _HOMES = {
     "Claim": "derive.claim",
     "Equation": "derive.cell",
     "Gradients": "derive.gradients",
+    "Layer": "derive.networks",
+    "Network": "derive.networks",
+    "NetworkGradients": "derive.backpropagation",
     "UsageError": "derive.errors",
     "Variable": "derive.cell",
     "__version__": "derive.version:VERSION",
     "article": "derive.latex:latex",
-    "backpropagate": "derive.gradients:gradients",
+    "backpropagate": "derive.backpropagation",
     "build": "derive.language",
     "lag": "derive.cell",
     "load": "derive.zoo",
+    "load_network": "derive.zoo",
     "names": "derive.zoo",
+    "network_names": "derive.zoo",
     "numpy_source": "derive.backends.numpy",
     "parse": "derive.language",
+    "parse_network": "derive.networks",
     "prove": "derive.proofs",
 }
 

@@ -83,27 +83,33 @@ def _print_json(document: dict[str, Any]) -> None:
 
 
 def _list(arguments: argparse.Namespace) -> int:
+    from derive.network_reports import network_list_text, network_row
     from derive.reports import cell_row, list_text
-    from derive.zoo import load, names
+    from derive.zoo import load, load_network, names, network_names
 
     rows = [cell_row(load(name)) for name in names()]
+    networks = [network_row(load_network(name)) for name in network_names()]
     if arguments.json:
-        _print_json({"cells": rows})
+        _print_json({"cells": rows, "networks": networks})
     else:
-        sys.stdout.write(list_text(rows))
+        sys.stdout.write(list_text(rows) + network_list_text(networks))
     return HOLDS
 
 
 def _show(arguments: argparse.Namespace) -> int:
-    from derive.gradients import gradients
+    from derive.backpropagation import backpropagate
+    from derive.network_reports import network_json, network_show_text
     from derive.reports import cell_json, show_text
-    from derive.zoo import load
+    from derive.zoo import is_network, load, load_network
 
+    if is_network(arguments.cell):
+        network = load_network(arguments.cell)
+        document, text = network_json, lambda: network_show_text(backpropagate(network))
     cell = load(arguments.cell)
     if arguments.json:
         _print_json(cell_json(cell))
     else:
-        sys.stdout.write(show_text(gradients(cell)))
+        sys.stdout.write(show_text(backpropagate(cell)))
     return HOLDS
 
 

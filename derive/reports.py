@@ -13,6 +13,7 @@ from derive.expressions import Apply
 from derive.gradients import Adjoint, Gradients, gradients
 from derive.jacobians import Writer
 from derive.language.printing import text_of_expression
+from derive.networks import Network
 
 __all__ = [
     "cell_json",
@@ -21,6 +22,7 @@ __all__ = [
     "claims_text",
     "gradient_lines",
     "list_text",
+    "parameter_count",
     "show_text",
 ]
 
@@ -42,7 +44,7 @@ def cell_row(cell: Cell) -> dict[str, Any]:
     }
 
 
-def parameter_count(cell: Cell) -> str:
+def parameter_count(cell: Cell | Network) -> str:
     """How many numbers the parameters hold, in the cell's sizes: '4*n*(m + n + 1)'."""
     return str(sp.factor(sum((sp.Mul(*p.shape) for p in cell.parameters), sp.S.Zero)))
 

@@ -3,7 +3,7 @@
 import shlex
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from derive.language.printing import text_of_expression
 from derive.latex import latex
 from derive.reports import claims_text, gradient_lines, show_text
 
-__all__ = ["Tour", "tour"]
+__all__ = ["Tour", "checked", "claim_lines", "tour", "write_all"]
 
 
 _READING = (
@@ -50,23 +50,15 @@ def tour(gradients: Gradients, claims: Sequence[Claim], folder: Path, named: str
         "LaTeX article": (f"{cell.name}.tex", latex(gradients, claims)),
         "NumPy kernel": (f"{cell.name}.py", numpy_source(gradients, claims)),
     }
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, text in files.values():
-            (folder / name).write_text(text, encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise UsageError(f"cannot write into '{folder}': {error.strerror}") from None
+    write_all(folder, files)
     kernel = folder / f"{cell.name}.py"
-    # -P: a cell may have the name of a module that NumPy imports.
-    command = [sys.executable, "-P", str(kernel)]
-    run = subprocess.run(command, capture_output=True, text=True, check=False)
-    said = (run.stdout.strip() or run.stderr.strip() or "it says nothing").splitlines()[-1]
+    said, passed = checked(kernel)
     lines = [cell.title or cell.name, ""]
     lines += [f"    {e.name} = {text_of_expression(e.value)}" for e in cell.equations]
     lines += ["", "Back-propagation through time", "", *_introduced(gradients)]
     lines += [f"    {line}" if line else "" for line in gradient_lines(gradients)]
     lines += ["", "Theorems", ""]
-    lines += [f"    {line}" for claim in claims for line in _claim(claim)]
+    lines += [f"    {line}" for claim in claims for line in claim_lines(claim)]
     lines += ["", *(f"    {line}" for line in _READING)]
     lines += ["", "The kernel's check of itself", "", f"    {said}", "", "Written", ""]
     lines += [f"    {folder / name}  {what}" for what, (name, _) in files.items()]
@@ -81,7 +73,30 @@ def tour(gradients: Gradients, claims: Sequence[Claim], folder: Path, named: str
         "check": said,
         "claims": [{"name": c.theorem, "verdict": c.verdict, "level": c.level} for c in claims],
     }
-    return Tour("\n".join(lines) + "\n", facts, run.returncode == 0)
+    return Tour("\n".join(lines) + "\n", facts, passed)
+
+
+def write_all(folder: Path, files: Mapping[str, tuple[str, str]]) -> None:
+    """Write (name, text) for each thing into the folder, which is made if there is none.
+
+    Raises:
+        UsageError: the folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in files.values():
+            (folder / name).write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise UsageError(f"cannot write into '{folder}': {error.strerror}") from None
+
+
+def checked(kernel: Path) -> tuple[str, bool]:
+    """The last line that an emitted module's check of itself says, and whether it passed."""
+    # -P: a cell may have the name of a module that NumPy imports.
+    command = [sys.executable, "-P", str(kernel)]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    said = (run.stdout.strip() or run.stderr.strip() or "it says nothing").splitlines()[-1]
+    return said, run.returncode == 0
 
 
 def _introduced(gradients: Gradients) -> list[str]:
@@ -94,7 +109,7 @@ def _introduced(gradients: Gradients) -> list[str]:
     return [f"    Names that the equations lack, such as {names[0]}, are defined in {where}.", ""]
 
 
-def _claim(claim: Claim) -> list[str]:
+def claim_lines(claim: Claim) -> list[str]:
     """One line for a claim; nothing for what does not apply."""
     if claim.verdict == VOID:
         return []

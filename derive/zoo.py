@@ -10,7 +10,7 @@ from derive.errors import CellError, UsageError, one_line
 from derive.language import parse
 from derive.networks import Network, parse_network
 
-__all__ = ["is_network", "load", "load_network", "names", "networks"]
+__all__ = ["is_network", "load", "load_network", "names", "network_names"]
 
 _Read = TypeVar("_Read")
 
@@ -20,7 +20,7 @@ def names() -> tuple[str, ...]:
     return _stems(".cell")
 
 
-def networks() -> tuple[str, ...]:
+def network_names() -> tuple[str, ...]:
     """The names of the zoo's networks, sorted."""
     return _stems(".network")
 
@@ -36,7 +36,7 @@ def is_network(place: str | Path) -> bool:
     """Whether a name or a file is a network's: by the zoo, or by the file's ending."""
     if str(place) in names():
         return False
-    return str(place) in networks() or str(place).endswith(".network")
+    return str(place) in network_names() or str(place).endswith(".network")
 
 
 def load(cell: str | Path) -> Cell:
@@ -62,7 +62,7 @@ def load_network(network: str | Path) -> Network:
         CellError: 'file:line N: …', the text is not a network, or a cell of it not a cell.
     """
     place = str(network)
-    if place in networks():
+    if place in network_names():
         text = (files("derive") / "cells" / f"{place}.network").read_bytes()
         return parse_network(text, load, place)
 

@@ -16,7 +16,7 @@ PAGES = [*DOCS, ROOT / "README.md"]
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 
 # Kinds of blocks in docs/ that a test of its own sees to.
-ELSEWHERE = {"diff": "test_the_row_that_contributing_shows_is_all_that_a_function_takes"}
+ELSEWHERE = {"diff": "test_what_contributing_shows_is_all_that_it_takes"}
 
 
 def called(page: Path) -> str:
@@ -58,19 +58,32 @@ def test_tables_are_up_to_date(page: Path) -> None:
     assert renewed(text) == text, "run python docs/make_tables.py"
 
 
-def test_the_row_that_contributing_shows_is_all_that_a_function_takes(tmp_path: Path) -> None:
-    (diff,) = [b for b in read_page(ROOT / "docs" / "contributing.md") if b.kind == "diff"]
-    for name in ("derive", "tests/derive", "tests/helpers"):
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "tests/conftest.py"):
-        shutil.copy(ROOT / name, tmp_path / name)
-    apply(diff.lines, tmp_path)
-    (tmp_path / "new.cell").write_text("input x[m]\nstate h[n]\nh = logsigmoid(W @ x + U @ h[t-1])")
-    for command in (
+NEW = {
+    "derive/cells/star.cell": (
+        "-m derive list",
+        "-m pytest -q -p no:cacheprovider tests/derive/test_every_cell.py -k star",
+    ),
+    "derive/primitives.py": (
         "-m derive numpy new.cell -o new.py",
         "new.py",
         "-m pytest -q -p no:cacheprovider tests/derive/test_primitives.py",
-    ):
+    ),
+}
+
+
+@pytest.mark.parametrize("file", NEW)
+def test_what_contributing_shows_is_all_that_it_takes(file: str, tmp_path: Path) -> None:
+    page = read_page(ROOT / "docs" / "contributing.md")
+    diffs = {b.lines[1].removeprefix("+++ "): b.lines for b in page if b.kind == "diff"}
+    assert diffs.keys() == NEW.keys()
+    for name in ("derive", "verify", "tests/derive", "tests/helpers"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "tests/conftest.py"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    apply(diffs[file], tmp_path)
+    (tmp_path / "new.cell").write_text("input x[m]\nstate h[n]\nh = logsigmoid(W @ x + U @ h[t-1])")
+    said = ""
+    for command in NEW[file]:
         done = subprocess.run(
             [sys.executable, *command.split()],
             cwd=tmp_path,
@@ -80,14 +93,19 @@ def test_the_row_that_contributing_shows_is_all_that_a_function_takes(tmp_path: 
             check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr
-    assert "logsigmoid" in (tmp_path / "new.py").read_text()
+        said += done.stdout
+    assert "star " in said or "logsigmoid" in (tmp_path / "new.py").read_text()
 
 
 def apply(diff: tuple[str, ...], root: Path) -> None:
     """Apply a difference of one hunk; its line numbers are not looked at."""
-    file = root / diff[0].removeprefix("--- ")
+    file = root / diff[1].removeprefix("+++ ")
     old = "\n".join(line[1:] for line in diff[3:] if line[0] in " -")
     new = "\n".join(line[1:] for line in diff[3:] if line[0] in " +")
+    if diff[0] == "--- /dev/null":
+        assert not file.exists()
+        file.write_text(new + "\n", encoding="utf-8")
+        return
     text = file.read_text(encoding="utf-8")
     assert text.count(old) == 1, f"what the difference is against stands not once in {file.name}"
     file.write_text(text.replace(old, new), encoding="utf-8")

@@ -109,11 +109,10 @@ def _expression(node: ast.expr, shapes: Shapes) -> Expr | sp.Expr:
             return symbol(node.id, shapes[node.id])
         case ast.Subscript(value=ast.Name(id=name)):
             return symbol(lag(name) if steps_back(node) else name, shapes[name])
-        case ast.Attribute():
-            inner = _expression(node.value, shapes)
-            if inner.shape == (1, 1):
+        case ast.Attribute(value=ast.Name(id=name) | ast.Subscript(value=ast.Name(id=name))):
+            if shapes[name] == (1,):
                 raise CellError("the transpose of a scalar is itself; leave '.T' out")
-            return transpose(inner)
+            return transpose(_expression(node.value, shapes))
         case ast.List():
             return stack(tuple(_expression(element, shapes) for element in _elements(node)))
         case ast.UnaryOp():

@@ -4,150 +4,51 @@ Every drawn text has one or two states, up to three local equations, one or two 
 every local and every input. Lags may be read or not, in any equation.
 """
 
-from dataclasses import dataclass, field
-
+from drawn_scope import Scope
+from grown_scope import GrownScope
+from hypothesis import reject
 from hypothesis import strategies as st
 
 from derive.cell import Cell
+from derive.errors import CellError
 from derive.language import parse
-from derive.primitives import PRIMITIVES
 
 __all__ = ["cell_texts", "cells"]
 
 # Some look like names that single assignment introduces, so that those have to give way.
 _LOCALS = ("g", "f", "a_h", "v_h", "m_C", "tanh_C", "a_g")
-_NUMBERS = ("2", "3", "0.5", "1.25", "0.1")
-_REALS = (float("-inf"), float("inf"))
-# Functions that are smooth everywhere: their arguments may be anything.
-_SMOOTH = tuple(
-    name
-    for name, row in PRIMITIVES.items()
-    if row.domain == _REALS and not row.kinks and not row.declared
-)
-
-
-@dataclass
-class _Scope:
-    """What an equation may read, with sizes; and what has been read."""
-
-    draw: st.DrawFn
-    vectors: dict[str, str] = field(default_factory=dict)
-    matrices: dict[str, tuple[str, str]] = field(default_factory=dict)
-    biases: dict[str, str] = field(default_factory=dict)
-    read: set[str] = field(default_factory=set)
-    open: bool = False  # whether nothing outside of the expression gives its size
-    declared: set[str] = field(default_factory=set)
-
-    def chosen(self, options: list[str]) -> str:
-        return self.draw(st.sampled_from(options))
-
-    def vector(self, size: str, depth: int) -> str:
-        """A vector expression whose size follows from the names in it."""
-        names = [name for name, known in self.vectors.items() if known == size]
-        kinds = ["product"] * 2 + ["name"] * (3 if names else 0)
-        if depth:
-            kinds += ["sum", "difference", "elementwise", "primitive", "primitive"]
-            kinds += ["scaled", "power", "complement", "negative", "quotient"]
-        inner = lambda: self.vector(size, depth - 1)
-        match self.chosen(kinds):
-            case "name":
-                return self.name(names)
-            case "product":
-                return self.product(size, max(depth - 1, 0))
-            case "sum":
-                return f"({inner()} + {self.operand(size, depth)})"
-            case "difference":
-                return f"({inner()} - {self.operand(size, depth)})"
-            case "elementwise":
-                return f"({inner()} * {self.operand(size, depth)})"
-            case "primitive":
-                return f"{self.chosen(list(_SMOOTH))}({inner()})"
-            case "scaled":
-                return f"({self.chosen(list(_NUMBERS))} * {inner()})"
-            case "quotient":
-                return f"({inner()} / {self.chosen(list(_NUMBERS))})"
-            case "power":
-                return f"({self.vector(size, 0)}) ** {self.chosen(['2', '3'])}"
-            case "complement":
-                return f"({self.chosen(['1', *_NUMBERS])} - {inner()})"
-            case _:
-                return f"(-{inner()})"
-
-    def operand(self, size: str, depth: int) -> str:
-        """The second operand of something: it may be a parameter, whose size the first gives."""
-        if self.draw(st.booleans()):
-            return self.vector(size, depth - 1)
-        return self.parameter(self.biases, size, "b")
-
-    def name(self, names: list[str]) -> str:
-        name = self.chosen(names)
-        self.read.add(name)
-        return name
-
-    def product(self, size: str, depth: int) -> str:
-        """A matrix product with a name, a stacked list or any other vector expression."""
-        names = list(self.vectors)
-        if self.draw(st.integers(0, 3)) == 0:
-            parts = [self.name(names) for _ in range(self.draw(st.integers(2, 3)))]
-            parts = [self.squared(part) for part in parts]
-            total = "+".join(sorted(self.vectors[part.partition(" ")[0]] for part in parts))
-            return f"({self.matrix(size, total)} @ [{', '.join(parts)}])"
-        width = self.vectors[self.chosen(names)]
-        left, outside = self.matrix(size, width), self.open
-        self.open = True
-        right = self.vector(width, depth)
-        self.open = outside
-        return f"({left} @ {right})"
-
-    def squared(self, name: str) -> str:
-        return f"{name} * {name}" if self.draw(st.integers(0, 3)) == 0 else name
-
-    def matrix(self, rows: str, columns: str) -> str:
-        """A matrix of that shape: a parameter, its transpose, or a function of one or two."""
-        kind = self.chosen(["plain"] * 6 + ["turned"] * 3 + ["function", "elementwise", "scaled"])
-        if kind == "turned":
-            return f"{self.parameter(self.matrices, (columns, rows), 'W')}.T"
-        plain = self.parameter(self.matrices, (rows, columns), "W")
-        match kind:
-            case "function":
-                return f"{self.chosen(list(_SMOOTH))}({plain})"
-            case "elementwise":
-                return f"({plain} * {self.parameter(self.matrices, (rows, columns), 'W')})"
-            case "scaled":
-                return f"({self.chosen(list(_NUMBERS))} * {plain})"
-        return plain
-
-    def parameter(self, known: dict, shape: object, letter: str) -> str:
-        """A parameter of that shape: a new one, or one that is read elsewhere, too."""
-        fitting = [name for name, found in known.items() if found == shape]
-        name = self.chosen([*fitting, f"{letter}{len(known) + 1}"])
-        known[name] = shape
-        if self.open or self.draw(st.integers(0, 9)) == 0:
-            self.declared.add(name)
-        return name
-
-    def declarations(self) -> list[str]:
-        """A line for the parameters whose shape does not follow from their use, and some more."""
-        sizes = {name: f"{name}[{', '.join(shape)}]" for name, shape in self.matrices.items()}
-        sizes |= {name: f"{name}[{size}]" for name, size in self.biases.items()}
-        written = [text for name, text in sizes.items() if name in self.declared]
-        return [f"parameter {', '.join(written)}"] if written else []
 
 
 @st.composite
-def cell_texts(draw: st.DrawFn, depth: int = 2) -> str:
-    """The text of a well-formed cell; `depth` bounds how deep its expressions nest."""
+def cell_texts(draw: st.DrawFn, depth: int = 2, grown: bool = False) -> str:
+    """The text of a well-formed cell.
+
+    Args:
+        depth: bounds how deep its expressions nest.
+        grown: whether it may have scalars, divisions, functions with kinks, sums over entries,
+            matrices as states and lags of inputs, none of them near a pole.
+    """
     inputs = {"x": draw(st.sampled_from(["m", "m", "m", "1", "2"]))}
     if draw(st.integers(0, 4)) == 0:
         inputs["u"] = draw(st.sampled_from(["n", "m"]))
     states = {"h": "n"}
     if draw(st.booleans()):
         states["C"] = draw(st.sampled_from(["n", "n", "k"]))
+    memory = grown and draw(st.booleans())
+    if grown and draw(st.booleans()):
+        states["z"] = "1"
     locals_ = draw(st.lists(st.sampled_from(_LOCALS), max_size=3, unique=True))
     order = draw(st.permutations([*states, *locals_]))
     last = max(order.index(state) for state in states)
     order = [*order[:last], *order[last + 1 :], order[last]]
-    scope = _Scope(draw, {**inputs, **{f"{name}[t-1]": size for name, size in states.items()}})
+    vectors = {**inputs, **{f"{name}[t-1]": size for name, size in states.items()}}
+    scope = GrownScope(draw, vectors) if grown else Scope(draw, vectors)
+    if isinstance(scope, GrownScope):
+        scope.sizes = sorted({"n", *inputs.values(), *states.values()} - {"1", "2"})
+        scope.read_lags(inputs)
+        if memory:
+            wide = inputs["x"] if inputs["x"] != "1" else "2"  # of one column: an outer product
+            scope.memories["M"] = draw(st.sampled_from([("n", "n"), ("n", wide)]))
     lines = []
     for name in order:
         size = states.get(name) or draw(st.sampled_from(sorted({*inputs.values(), "n"})))
@@ -158,11 +59,25 @@ def cell_texts(draw: st.DrawFn, depth: int = 2) -> str:
                 value += f" + {scope.matrix(size, scope.vectors[unread])} @ {unread}"
         lines.append(f"{name} = {value}")
         scope.vectors[name] = size
+    if isinstance(scope, GrownScope):
+        scope.open = False
+        lines += [f"{name} = {scope.memory(name, depth)}" for name in scope.memories]
     listed = lambda sizes: ", ".join(f"{name}[{size}]" for name, size in sizes.items())
+    if isinstance(scope, GrownScope):
+        states |= {name: ", ".join(sizes) for name, sizes in scope.memories.items()}
     head = [f"input {listed(inputs)}", f"state {listed(states)}", *scope.declarations()]
     return "\n".join([*head, *lines, ""])
 
 
-def cells(depth: int = 2) -> st.SearchStrategy[Cell]:
-    """Drawn texts, parsed."""
-    return cell_texts(depth).map(parse)
+def cells(depth: int = 2, grown: bool = False) -> st.SearchStrategy[Cell]:
+    """Drawn texts, parsed; those that are too long when written out are drawn again."""
+    return cell_texts(depth, grown).map(_parsed)
+
+
+def _parsed(text: str) -> Cell:
+    try:
+        return parse(text)
+    except CellError as error:
+        if "written out" not in str(error):
+            raise
+        reject()
