@@ -59,7 +59,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     rows = (
-        ("list", "the cells, with states, gates and path Jacobian", _list, False, False),
+        (
+            "list",
+            "the cells, with states, gates and path Jacobian; the networks",
+            _list,
+            False,
+            False,
+        ),
         ("show", "equations, shapes and gradients in the terminal", _show, True, False),
         ("prove", "theorems with their level; exit 1 where one fails", _prove, True, False),
         ("latex", "a complete article", _latex, True, True),
@@ -69,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     for name, summary, command, takes_cell, writes in rows:
         one = commands.add_parser(name, help=summary, description=summary)
         if takes_cell:
-            one.add_argument("cell", metavar="CELL", help="a name, or a .cell file")
+            one.add_argument("cell", metavar="CELL", help="a name, or a .cell or .network file")
         if writes:
             help_text = "the folder (out/CELL)" if name == "all" else "where to write (- is stdout)"
             one.add_argument("-o", "--output", metavar="PATH", help=help_text)
@@ -104,7 +110,11 @@ def _show(arguments: argparse.Namespace) -> int:
 
     if is_network(arguments.cell):
         network = load_network(arguments.cell)
-        document, text = network_json, lambda: network_show_text(backpropagate(network))
+        if arguments.json:
+            _print_json(network_json(network))
+        else:
+            sys.stdout.write(network_show_text(backpropagate(network)))
+        return HOLDS
     cell = load(arguments.cell)
     if arguments.json:
         _print_json(cell_json(cell))
@@ -114,8 +124,17 @@ def _show(arguments: argparse.Namespace) -> int:
 
 
 def _prove(arguments: argparse.Namespace) -> int:
+    from derive.network_reports import network_claims_json, network_claims_text
     from derive.reports import claims_json, claims_text
+    from derive.zoo import is_network
 
+    if is_network(arguments.cell):
+        derived, proofs = _proved_network(arguments.cell)
+        if arguments.json:
+            _print_json(network_claims_json(derived.network, proofs))
+        else:
+            sys.stdout.write(network_claims_text(derived.network, proofs))
+        return _code(_all_claims(proofs))
     g, claims = _proved(arguments.cell)
     if arguments.json:
         _print_json(claims_json(g.cell, claims))
@@ -139,21 +158,48 @@ def _proved(cell: str) -> Any:
     return g, prove(g)
 
 
-def _latex(arguments: argparse.Namespace) -> int:
-    from derive.latex import latex
+def _proved_network(network: str) -> Any:
+    """(gradients, claims by the name of the cell)."""
+    from derive.backpropagation import backpropagate
+    from derive.proofs import prove
+    from derive.zoo import load_network
 
+    derived = backpropagate(load_network(network))
+    return derived, {g.cell.name: prove(g) for g in derived.cells}
+
+
+def _all_claims(proofs: Any) -> list[Any]:
+    return [claim for claims in proofs.values() for claim in claims]
+
+
+def _latex(arguments: argparse.Namespace) -> int:
+    from derive.errors import UsageError
+    from derive.latex import latex
+    from derive.zoo import is_network, load_network
+
+    if is_network(arguments.cell):
+        network = load_network(arguments.cell)
+        called = dict.fromkeys(layer.called for layer in network.layers)
+        raise UsageError(
+            f"an article is about one cell, and '{network.name}' is a network: "
+            f"use `derive latex` for each of {', '.join(called)}"
+        )
     g, claims = _proved(arguments.cell)
     return _emit(arguments, g.cell.name, latex(g, claims))
 
 
 def _numpy(arguments: argparse.Namespace) -> int:
     from derive.backends.numpy import numpy_source
+    from derive.zoo import is_network
 
+    if is_network(arguments.cell):
+        derived, proofs = _proved_network(arguments.cell)
+        return _emit(arguments, derived.network.name, numpy_source(derived, proofs), "network")
     g, claims = _proved(arguments.cell)
     return _emit(arguments, g.cell.name, numpy_source(g, claims))
 
 
-def _emit(arguments: argparse.Namespace, name: str, text: str) -> int:
+def _emit(arguments: argparse.Namespace, name: str, text: str, kind: str = "cell") -> int:
     """Write to the file, or to standard output; with --json, say what was written."""
     where = arguments.output
     if where not in (None, "-"):
@@ -162,7 +208,7 @@ def _emit(arguments: argparse.Namespace, name: str, text: str) -> int:
         sys.stdout.write(text)
     if arguments.json:
         place = {"text": text} if where in (None, "-") else {"file": where}
-        _print_json({"cell": name, **place})
+        _print_json({kind: name, **place})
     return HOLDS
 
 
@@ -177,15 +223,24 @@ def _write(path: Path, text: str) -> None:
 
 def _all(arguments: argparse.Namespace) -> int:
     from derive.errors import UsageError
+    from derive.network_tour import network_tour
     from derive.tour import tour
+    from derive.zoo import is_network
 
     if arguments.output == "-":
         raise UsageError("'all' writes several files: name a folder, not '-'")
-    g, claims = _proved(arguments.cell)
-    folder = Path(arguments.output or f"out/{g.cell.name}")
-    result = tour(g, claims, folder, named=arguments.cell)
+    if is_network(arguments.cell):
+        derived, proofs = _proved_network(arguments.cell)
+        kind, name, claims = "network", derived.network.name, _all_claims(proofs)
+        folder = Path(arguments.output or f"out/{name}")
+        result = network_tour(derived, proofs, folder)
+    else:
+        g, claims = _proved(arguments.cell)
+        kind, name = "cell", g.cell.name
+        folder = Path(arguments.output or f"out/{name}")
+        result = tour(g, claims, folder, named=arguments.cell)
     if arguments.json:
-        _print_json({"cell": g.cell.name, **result.facts})
+        _print_json({kind: name, **result.facts})
     else:
         sys.stdout.write(result.text)
     return max(_code(claims), HOLDS if result.checked else WRONG)

@@ -7,9 +7,9 @@ from typing import Any
 from derive.backpropagation import NetworkGradients
 from derive.cell import Variable
 from derive.claim import Claim
+from derive.language.printing import text_of_expression
 from derive.networks import Network
 from derive.reports import claims_json, claims_text, gradient_lines, parameter_count
-from derive.language.printing import text_of_expression
 
 __all__ = [
     "Proofs",

@@ -1,4 +1,4 @@
-"""Everything for one network: gradients, theorems of its cells and the checked module, in a folder."""
+"""Everything for one network: gradients, theorems of its cells, the checked module; in a folder."""
 
 from pathlib import Path
 
@@ -32,7 +32,7 @@ def network_tour(derived: NetworkGradients, proofs: Proofs, folder: Path) -> Tou
     write_all(folder, files)
     said, passed = checked(folder / f"{network.name}.py")
     lines = [network.title or network.name, ""]
-    lines += [f"    {str(layer)}" for layer in network.layers]
+    lines += [f"    {layer!s}" for layer in network.layers]
     for g in derived.cells:
         lines += ["", f"Theorems of {g.cell.name}", ""]
         claims = proofs[g.cell.name]

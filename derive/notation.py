@@ -93,7 +93,7 @@ class Notation:
         return str(self._sign(name))
 
     def size(self, size: sp.Expr) -> str:
-        """A dimension: a name, a whole number, or a sum or multiple of these."""
+        """A dimension: a name, a whole number, or a sum, product or power of these."""
         size = sp.sympify(size)
         if size.is_Symbol:
             return str(_word(size.name))
@@ -103,6 +103,8 @@ class Notation:
             return " + ".join(self.size(a) for a in sorted(size.args, key=_letters_first))
         if isinstance(size, sp.Mul):
             return r"\,".join(map(self.factor, size.as_ordered_factors()))
+        if isinstance(size, sp.Pow) and size.exp.is_Integer and size.exp > 0:
+            return f"{self.factor(size.base)}^{{{size.exp}}}"
         raise RuleError(f"no written form for the size {size}")
 
     def factor(self, size: sp.Expr) -> str:

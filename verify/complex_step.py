@@ -1,6 +1,6 @@
 """Gradients by complex step on the cell's own equations: an oracle that derives nothing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,11 +11,14 @@ from derive.single_assignment import Assignment
 from verify.kernels import Array, Arrays, Example, as_value, shape_of, sizes_of
 from verify.recurrence import Forward, Plain, alive, forward
 
-__all__ = ["complex_step", "complex_step_gradients", "variables"]
+__all__ = ["Move", "complex_step", "complex_step_gradients", "moved_runs", "variables"]
 
 # Far below the square root of any rounding error, far above underflow.
 STEP = 2.0**-100
 CHUNK = 256
+
+# An entry of an array, by gradient name and flat place, and what is added to it.
+Move = tuple[str, int, complex]
 
 
 def variables(example: Example, names: Sequence[str] | None = None) -> dict[str, Array]:
@@ -70,34 +73,44 @@ def complex_step(
     Source: Squire & Trapp (1998), SIAM Rev. 40:110-112, doi:10.1137/S003614459631241X.
     """
     field, arrays = Plain(dtype), variables(example, names)
+    equations = [Assignment(e.name, e.value, e.name) for e in example.cell.equations]
     real = np.empty(0, dtype).real.dtype
     found = {name: np.zeros(array.shape, real) for name, array in arrays.items()}
     places = [(name, flat) for name, array in arrays.items() for flat in range(array.size)]
     for start in range(0, len(places), CHUNK):
         chunk = places[start : start + CHUNK]
-        run = _run(example, _moved(arrays, chunk, field.dtype), field)
+        moves = [(name, flat, 1j * STEP) for name, flat in chunk]
+        run = moved_runs(example, moves, equations, field)
         slopes = _imaginary_loss(example, run, len(chunk)) / STEP
         for (name, flat), slope in zip(chunk, slopes, strict=True):
             found[name].flat[flat] = slope
     return found
 
 
-def _moved(
-    arrays: Arrays, chunk: Sequence[tuple[str, int]], dtype: np.dtype[Any]
-) -> dict[str, Array]:
-    """A copy of each array for each entry of the chunk, that entry moved by i s."""
+def _moved(arrays: Arrays, moves: Sequence[Move], dtype: np.dtype[Any]) -> dict[str, Array]:
+    """A copy of each array for each move, its entry moved."""
     copies = {
-        name: np.repeat(arrays[name].astype(dtype)[None], len(chunk), axis=0)
-        for name in dict.fromkeys(name for name, _ in chunk)
+        name: np.repeat(arrays[name].astype(dtype)[None], len(moves), axis=0)
+        for name in dict.fromkeys(name for name, _, _ in moves)
     }
-    for place, (name, flat) in enumerate(chunk):
-        copies[name][place].flat[flat] += 1j * STEP
+    for place, (name, flat, step) in enumerate(moves):
+        copies[name][place].flat[flat] += step
     return copies
 
 
-def _run(example: Example, moved: Mapping[str, Array], field: Plain) -> Forward:
-    """All copies at once: they are a leading axis, which arrays that are not moved do not have."""
+def moved_runs(
+    example: Example, moves: Sequence[Move], assignments: Sequence[Assignment], field: Plain
+) -> Forward:
+    """Forward once for each move, all at once.
+
+    Args:
+        assignments: one step, as the cell has it or in single assignment.
+
+    Returns:
+        Values with a leading axis over the moves, which what no move reaches does not have.
+    """
     cell, every = example.cell, variables(example)
+    moved = _moved(every, moves, field.dtype)
     params = {}
     for p in cell.parameters:
         array = as_value(field.given(moved.get(p.name, every[p.name])), p)
@@ -110,9 +123,8 @@ def _run(example: Example, moved: Mapping[str, Array], field: Plain) -> Forward:
     for s in cell.states:
         name = f"{s.name}_0"
         state_0[s.name] = as_value(field.given(moved.get(name, every[name])), s)
-    equations = [Assignment(e.name, e.value, e.name) for e in cell.equations]
     mask = alive(example.steps, example.batch, example.lengths)
-    return forward(cell, equations, params, inputs, state_0, mask, sizes_of(example), field)
+    return forward(cell, assignments, params, inputs, state_0, mask, sizes_of(example), field)
 
 
 def _imaginary_loss(example: Example, run: Forward, copies: int) -> Array:

@@ -5,7 +5,7 @@ forward pass, and say how far each of their entries may be off. Neither knows a 
 declared: where a cell stops a gradient, they are the derivative of its value, not its gradient.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -19,6 +19,7 @@ from verify.kernels import Array, Arrays, Example
 from verify.recurrence import alive
 
 __all__ = [
+    "STEPS",
     "Differences",
     "ForwardPass",
     "central_differences",
@@ -29,8 +30,11 @@ __all__ = [
     "variables",
 ]
 
-# Steps are FIRST_STEP, half of it, and so on; the table decides which of them count.
-FIRST_STEP, LEVELS = 2.0**-2, 10
+# The table decides which of them count.
+STEPS = tuple(2.0**-k for k in range(2, 12))
+
+# The largest step for an entry, by gradient name and flat place.
+Reach = Callable[[str, int], float]
 
 # Noise is what is left in the sixth difference of ten values this far apart, where anything
 # smooth has vanished. Of equal independent errors that difference keeps the square root of
@@ -94,6 +98,7 @@ def central_differences(
     *,
     entries: int = 64,
     seed: int = 0,
+    reach: Reach | None = None,
 ) -> Differences:
     """Gradients of a black box's own forward pass, entry by entry, with error estimates.
 
@@ -108,6 +113,7 @@ def central_differences(
         forward: the contract's forward; called once for each perturbation, with fresh arrays.
         names: gradient names (states with `_0`); None means all.
         entries: at most so many of each array, chosen by `seed`; the result says which.
+        reach: how far the loss is known to be smooth around an entry; larger steps are left out.
 
     Raises:
         UsageError: a name that has no gradient.
@@ -123,8 +129,10 @@ def central_differences(
         count = min(entries, array.size)
         chosen[name] = np.sort(rng.choice(array.size, count, replace=False))
         for flat in chosen[name]:
-            best = _extrapolated(box.quotients(name, array, int(flat), centre, noise))
-            value[name].flat[flat], error[name].flat[flat] = best
+            widest = STEPS[0] if reach is None else reach(name, int(flat))
+            steps = [step for step in STEPS if step <= widest]
+            quotients = box.quotients(name, array, int(flat), steps, centre, noise)
+            value[name].flat[flat], error[name].flat[flat] = _extrapolated(quotients)
     return Differences(value, error, chosen, float(noise))
 
 
@@ -155,15 +163,21 @@ class _Box:
         return loss(self.example, *self.run(changed))
 
     def quotients(
-        self, name: str, array: Array, flat: int, centre: np.longdouble, noise: np.longdouble
+        self,
+        name: str,
+        array: Array,
+        flat: int,
+        steps: Sequence[float],
+        centre: np.longdouble,
+        noise: np.longdouble,
     ) -> Iterator["_Quotient"]:
         """Central difference quotients at halved steps."""
         here = np.longdouble(array.flat[flat])
         if not np.isfinite(here):  # padding, as a rule; anything may stand there
             here = np.longdouble(0)
-        for level in range(LEVELS):
+        for size in steps:
             losses, places = [], []
-            for step in (FIRST_STEP * 0.5**level, -FIRST_STEP * 0.5**level):
+            for step in (size, -size):
                 moved = np.array(array)
                 moved.flat[flat] = here + step
                 places.append(np.longdouble(moved.flat[flat]) - here)

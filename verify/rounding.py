@@ -20,7 +20,7 @@ from derive.evaluate import compiled
 from derive.primitives import PRIMITIVES, Primitive
 from verify.kernels import Array
 
-__all__ = ["Bounded", "Bounds", "Precision", "apart"]
+__all__ = ["Bounded", "Bounds", "Precision", "piece"]
 
 Change = Callable[[Array], Array]
 Join = Callable[[Sequence[Array]], Array]
@@ -157,7 +157,7 @@ class Bounded:
         low, high = z.value - error, z.value + error
         moved = np.maximum(np.abs(f(high) - y), np.abs(f(low) - y))
         moved = np.where(error > 1, np.maximum(moved, _span(row)), moved)
-        moved = np.where(apart(row, low, high), np.inf, moved)
+        moved = np.where(_apart(row, low, high), np.inf, moved)
         unit = row.ulps * self.unit * np.maximum(np.abs(y), row.floor)
         return self._made(y, moved + unit + self.smallest, np.abs(y), 1)
 
@@ -247,17 +247,18 @@ def _span(row: Primitive) -> float:
     return high - low if np.isfinite(high - low) else 0.0
 
 
-def apart(row: Primitive, low: Array, high: Array) -> Array:
+def _apart(row: Primitive, low: Array, high: Array) -> Array:
     """Where a primitive is not defined on all of [low, high], or jumps or has a pole in it."""
     outside = ~((low >= row.domain[0]) & (high <= row.domain[1]))
-    if row.branch is None:
-        return outside
-    piece = _compiled_branch(row.name)
-    return outside | ~(np.asarray(piece(low)) == np.asarray(piece(high)))
+    return outside | ~(piece(row.name, low) == piece(row.name, high))
+
+
+def piece(name: str, z: Array) -> Array:
+    """A number for the piece between jumps and poles of a primitive that each argument lies on."""
+    return np.broadcast_to(_branch(name)(z), np.shape(z))
 
 
 @cache
-def _compiled_branch(name: str) -> Callable[[Array], Array]:
+def _branch(name: str) -> Callable[[Array], Array]:
     z, row = sp.Symbol("z"), PRIMITIVES[name]
-    assert row.branch is not None
-    return sp.lambdify(z, row.branch(z), modules="numpy")
+    return sp.lambdify(z, sp.S.Zero if row.branch is None else row.branch(z), modules="numpy")

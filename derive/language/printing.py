@@ -22,6 +22,7 @@ from derive.expressions import (
     ZeroMatrix,
     coefficient,
     column_of,
+    is_stretched,
     parts_of,
     scale,
     spread_of,
@@ -125,27 +126,37 @@ def _matrix_product(expr: MatMul) -> tuple[str, int]:
     if column_of(expr) is not None:
         return f"column({text_of_expression(expr.args[0])})", _ATOM
     left, right = expr.args
-    if _is_turned(right):
+    # Brackets do not keep (A @ v) @ b.T from being read as A @ (v @ b.T).
+    if _is_turned(right) or (right.shape[0] == 1 != right.shape[1] and _is_product(left)):
         column = text_of_expression(transpose(right))
         return f"outer({text_of_expression(left)}, {column})", _ATOM
-    place = _PRODUCT if isinstance(right, MatMul) and _is_plain(right) else _POWER
+    place = _PRODUCT if _is_product(right) else _POWER
     return f"{text_of_expression(left, _POWER)} @ {text_of_expression(right, place)}", _PRODUCT
 
 
-def _is_turned(row: Expr) -> bool:
-    """Whether a row is the transpose of a column that is no name: only names have `.T`."""
-    if row.shape[0] != 1 or row.shape[1] == 1 or isinstance(row, MatrixSymbol):
+def _is_turned(row: Expr, alone: bool = True) -> bool:
+    """Whether a row is the transpose of a column that is not a name alone: those have `.T`."""
+    _, rest = coefficient(row)
+    if rest.shape[0] != 1 or rest.shape[1] == 1:
         return False
-    if isinstance(row, Transpose) and isinstance(row.args[0], MatrixSymbol):
-        return False
-    turned = transpose(row).atoms(Transpose)
-    return all(isinstance(node.args[0], MatrixSymbol) for node in turned)
+    match rest:
+        case Transpose():
+            return not (alone and isinstance(rest.args[0], MatrixSymbol))
+        case MatMul() if spread_of(rest) is None:
+            left = rest.args[0]
+            return left.shape == (1, 1) or _is_turned(left, alone=False)
+        case MatAdd():
+            filled = lambda term: isinstance(coefficient(term)[1], OneMatrix) or is_stretched(term)
+            terms = [term for term in rest.args if not filled(term)]
+            return bool(terms) and all(_is_turned(term, alone=False) for term in terms)
+    return False
 
 
-def _is_plain(expr: MatMul) -> bool:
-    """Whether a product is written with '@'."""
-    ones = (total_of(expr), spread_of(expr), column_of(expr))
-    return bool(expr.args[0].is_Matrix) and not any(e is not None for e in ones)
+def _is_product(expr: Expr) -> bool:
+    """Whether it is a product that is written with '@'."""
+    if not isinstance(expr, MatMul) or not expr.args[0].is_Matrix:
+        return False
+    return all(e is None for e in (total_of(expr), spread_of(expr), column_of(expr)))
 
 
 def _divisor(factor: Expr) -> Expr | None:

@@ -16,17 +16,16 @@ from derive.expressions import (
     add,
     apply,
     coefficient,
-    constant,
     matmul,
     power,
     reciprocal,
     scale,
-    spread,
     stack,
     symbol,
     times,
     transpose,
 )
+from derive.language.filling import as_factors, as_terms, filled
 from derive.language.numerals import is_readable, numeral
 from derive.language.printing import text_of_expression
 from derive.language.reading import MAX_LINE, Statement, nesting
@@ -46,7 +45,8 @@ def value_of(statement: Statement, shapes: Shapes) -> Expr:
         CellError: 'line N: …', a number is out of range or the equation could not be printed.
     """
     try:
-        value = _shaped(_expression(statement.value, shapes), shapes[statement.name])
+        rows, *columns = shapes[statement.name]
+        value = filled(_expression(statement.value, shapes), (rows, *(columns or [sp.S.One])))
         if isinstance(value, ZeroMatrix):
             raise CellError("the right side is 0; leave the name out")
         _check_printed(statement.name, value)
@@ -138,6 +138,8 @@ def _expression(node: ast.expr, shapes: Shapes) -> Expr | sp.Expr:
             for matrix in reversed(matrices):
                 if matrix.shape[1] != product.shape[0]:
                     raise CellError("column(v) in a matrix product; it stands in '*' and '+' only")
+                if matrix.shape == (1, 1) and product.shape[1] != 1:
+                    raise CellError("a scalar left of a row; write outer(a, b) of two vectors")
                 product = matmul(matrix, product)
             return product
         case ast.BinOp(op=ast.Add() | ast.Sub()):
@@ -149,8 +151,8 @@ def _expression(node: ast.expr, shapes: Shapes) -> Expr | sp.Expr:
 
 def _shorthand(name: str, arguments: list[Expr | sp.Expr]) -> Expr:
     if name != "outer":
-        return SHORTHANDS[name].value(*_alike(arguments))
-    if arguments[1].shape == (1, 1):
+        return SHORTHANDS[name].value(*as_terms(arguments))
+    if any(argument.shape == (1, 1) for argument in arguments):
         raise CellError("outer with a scalar; write a product with '*'")
     return SHORTHANDS[name].value(*arguments)
 
@@ -177,7 +179,7 @@ def _terms(node: ast.expr, shapes: Shapes) -> list[Expr | sp.Expr]:
 def _sum(terms: list[Expr | sp.Expr]) -> Expr | sp.Expr:
     if not any(term.is_Matrix for term in terms):
         return _checked(sum(terms, start=sp.S.Zero))
-    return add(*_alike(terms))
+    return add(*as_terms(terms))
 
 
 def _product(node: ast.expr, shapes: Shapes) -> Expr | sp.Expr:
@@ -199,18 +201,7 @@ def _product(node: ast.expr, shapes: Shapes) -> Expr | sp.Expr:
         factors.append(first)
     else:
         value = _checked(value * first)
-    return _scaled(value, times(*reversed(_alike(factors)))) if factors else value
-
-
-def _alike(values: list[Expr | sp.Expr]) -> list[Expr]:
-    """Values of one shape: numbers, scalars and columns fill the shape of the others."""
-    shapes = sorted((v.shape for v in values if v.is_Matrix), key=_extent_of_shape)
-    return [_filled(value, shapes[-1]) for value in values]
-
-
-def _extent_of_shape(shape: Shape) -> int:
-    """0 for a scalar, 1 for a column, 2 for a matrix."""
-    return int(shape[0] != 1 or shape[1] != 1) + int(shape[1] != 1)
+    return _scaled(value, times(*as_factors(factors[::-1]))) if factors else value
 
 
 def _scaled(value: sp.Expr, expr: Expr | sp.Expr) -> Expr | sp.Expr:
@@ -219,19 +210,6 @@ def _scaled(value: sp.Expr, expr: Expr | sp.Expr) -> Expr | sp.Expr:
     if value == 0:
         raise CellError("a product with 0 is 0; leave it out")
     return scale(value, expr)
-
-
-def _shaped(value: Expr | sp.Expr, shape: Shape) -> Expr:
-    return _filled(value, shape if len(shape) == 2 else (*shape, sp.S.One))
-
-
-def _filled(value: Expr | sp.Expr, rows_columns: Shape) -> Expr:
-    if not value.is_Matrix:
-        return constant(value, rows_columns)
-    if value.shape == (1, 1):
-        return spread(value, rows_columns)
-    rows, columns = rows_columns
-    return value if value.shape[1] == columns else matmul(value, constant(sp.S.One, (1, columns)))
 
 
 def _checked(value: sp.Expr) -> sp.Expr:

@@ -20,9 +20,7 @@ _OPTIONS = (*_DIRECTIONS, "residual", "dropout")
 _EXPECTED = "expected `layer CELL`, and behind it any of " + ", ".join(_OPTIONS)
 
 
-def parse_network(
-    text: str | bytes, cell: Callable[[str], Cell], name: str = "network"
-) -> Network:
+def parse_network(text: str | bytes, cell: Callable[[str], Cell], name: str = "network") -> Network:
     """Read a network from its text.
 
     Args:

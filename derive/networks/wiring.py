@@ -164,9 +164,11 @@ def _sizes(layers: Sequence[Layer]) -> list[dict[sp.Symbol, sp.Expr]]:
     for number, layer in enumerate(layers, start=1):
         own = _renamed(layer, number)
         found.append(own)
-        age |= {symbol: -number for symbol in own.values()}
+        age |= dict.fromkeys(own.values(), -number)
         if len(layer.cell.output.shape) != 1:
-            _refuse(layer, number, "the cell's output is a matrix", "a first state that is a vector")
+            _refuse(
+                layer, number, "the cell's output is a matrix", "a first state that is a vector"
+            )
         entering, leaving = _ends(layer, number, own)
         if number > 1:
             _fit(found, age, entering, before, layer, number, "the output of the layer before")

@@ -3,7 +3,10 @@
 from derive.cell import Cell
 from derive.language import parse
 
-__all__ = ["GROWN", "grown"]
+__all__ = ["CLASSIC", "GROWN", "grown"]
+
+# Cells of the zoo that sweeps over many examples use; the whole zoo has a sweep of its own.
+CLASSIC = ("rnn", "lstm", "peephole_lstm", "gru", "gru_reset_before")
 
 GROWN = {
     "layer_norm_lstm": """
@@ -17,7 +20,8 @@ GROWN = {
         g = tanh(W_g @ x + U_g @ h[t-1] + b_g)
         C = f * C[t-1] + i * g
         c_C = C - mean(C)
-        h = sigmoid(W_o @ x + U_o @ h[t-1]) * tanh(s * c_C / (norm(c_C) / sqrt(n) + eps * eps) + b)""",
+        d_C = norm(c_C) / sqrt(n) + eps * eps
+        h = sigmoid(W_o @ x + U_o @ h[t-1]) * tanh(s * c_C / d_C + b)""",
     "matrix_memory": """
         input x[m]
         state h[n], C[n, k], v[k], z[1]
@@ -69,7 +73,8 @@ GROWN = {
         z = W @ x + U @ h[t-1] + b
         r = frac(r[t-1] + tau * tau)
         o = heaviside(z) * relu(z) + min(abs(z), 0.5) * sign(b)
-        h = h[t-1] * cos(w * r) / 2 + sin(o) * log(1 + exp(tau)) + stop_gradient(h[t-1] * h[t-1]) / 9""",
+        k = stop_gradient(h[t-1] * h[t-1]) / 9
+        h = h[t-1] * cos(w * r) / 2 + sin(o) * log(1 + exp(tau)) + k""",
 }
 
 

@@ -83,7 +83,9 @@ class GrownScope(Scope):
 
     def positive(self, text: str) -> str:
         """Something between 0.8 and a few times what is given."""
-        return self.chosen([f"(2 + tanh({text}))", f"(0.9 + sigmoid({text}))", f"(1 + abs({text}))"])
+        return self.chosen(
+            [f"(2 + tanh({text}))", f"(0.9 + sigmoid({text}))", f"(1 + abs({text}))"]
+        )
 
     def number(self) -> str:
         """A number made of sizes."""
@@ -151,7 +153,8 @@ class GrownScope(Scope):
             kept = f"{kept} / {self.positive(f'{name}[t-1]')}"
         others = [n for n, size in self.vectors.items() if size == columns]
         if others and self.draw_one_of((True, False)):
-            outer = f"{self.vector(rows, 0)} @ {self.name(others)}.T"
+            names = [n for n, size in self.vectors.items() if size == rows]
+            outer = f"{self.name(names)} @ {self.name(others)}.T"
         else:
             outer = f"outer({self.vector(rows, depth - 1)}, {self.vector(columns, depth - 1)})"
         text = f"{kept} + {outer}"

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 from entries import Entries, Named, Sizes, entries, grid
-from polynomials import Generators, Polynomial, total
+from polynomials import Generators, Polynomial, SwellError, total
 from sympy.core.expr import AtomicExpr
 from sympy.core.function import AppliedUndef
 
@@ -87,20 +87,24 @@ def loss(
 
 
 class Unrolled:
-    """The gradients of one cell at one size, as SymPy finds them."""
+    """The gradients of one cell at one size, as SymPy finds them.
 
-    def __init__(self, cell: Cell, sizes: Sizes, steps: int) -> None:
-        self.cell, self.sizes, self.steps = cell, sizes, steps
+    Args:
+        most: how many terms a polynomial may have before `SwellError` is raised.
+    """
+
+    def __init__(self, cell: Cell, sizes: Sizes, steps: int, most: int = 1_000_000) -> None:
+        self.cell, self.sizes, self.steps, self.most = cell, sizes, steps, most
         self.generators = Generators()
 
     @cached_property
     def gradients(self) -> Named:
         """DL by every leaf that is asked for, in normal form."""
-        given = leaves(self.cell, self.sizes, self.steps, sp.Symbol)
+        given = leaves(self.cell, self.sizes, self.steps, _leaf)
         apply = lambda name, *z: _opaque(name)(*map(Value, z))
         keep = lambda value: Value(value, kept=True)
         total = loss(self.cell, self.sizes, given, apply, keep, _symbolic)
-        form = _Forms(self.generators)
+        form = _Forms(self.generators, self.most)
         gradient = np.vectorize(lambda leaf: form(sp.diff(total, leaf)), otypes=[object])
         return {name: gradient(array) for name, array in given.wanted.items()}
 
@@ -155,7 +159,12 @@ class Unrolled:
 def _symbolic(value: sp.Expr) -> sp.Expr:
     """A constant as a rational times the leaf that stands for the rest of it."""
     rational, rest = value.as_coeff_Mul()
-    return rational * (1 if rest == 1 else sp.Symbol(str(rest)))
+    return rational * (1 if rest == 1 else _leaf(str(rest)))
+
+
+def _leaf(name: str) -> sp.Symbol:
+    # SymPy asks whether derivatives are zero: it finds out sooner where it is told of the leaves.
+    return sp.Symbol(name, nonzero=True)
 
 
 def _fraction(number: sp.Rational) -> Polynomial:
@@ -173,7 +182,7 @@ class Value(AtomicExpr):
     `kept` says that the name is a generator of the normal form, too.
     """
 
-    is_commutative = True
+    is_commutative = is_real = is_nonzero = True
 
     def __new__(cls, expr: sp.Expr, kept: bool = False) -> sp.Expr:
         if expr.is_Atom and not kept:
@@ -192,7 +201,7 @@ class Value(AtomicExpr):
     def _eval_derivative_n_times(self, by: sp.Symbol, times: int) -> sp.Expr:
         assert times == 1
         if by not in self.derivatives:
-            self.derivatives[by] = Value(self.expr.diff(by))
+            self.derivatives[by] = Value(self.expr._eval_derivative(by))
         return self.derivatives[by]
 
 
@@ -215,19 +224,22 @@ def _opaque(name: str) -> sp.FunctionClass:
         )
         return slope.xreplace({z: self.args[0], y: self})
 
-    return type(name, (sp.Function,), {"fdiff": fdiff})
+    return type(name, (sp.Function,), {"fdiff": fdiff, "is_real": True, "is_nonzero": True})
 
 
 class _Forms:
     """SymPy scalars in normal form; each distinct node is converted once."""
 
-    def __init__(self, generators: Generators) -> None:
-        self._generators = generators
+    def __init__(self, generators: Generators, most: int) -> None:
+        self._generators, self._most = generators, most
         self._known: dict[sp.Expr, Polynomial] = {}
 
     def __call__(self, expr: sp.Expr) -> Polynomial:
         if expr not in self._known:
-            self._known[expr] = self._form(expr)
+            form = self._form(expr)
+            if len(form.terms) > self._most:
+                raise SwellError(f"a polynomial of {len(form.terms)} terms")
+            self._known[expr] = form
         return self._known[expr]
 
     def _form(self, expr: sp.Expr) -> Polynomial:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from grown_cells import CLASSIC
 
 from derive import zoo
 from derive.errors import UsageError
@@ -29,7 +30,7 @@ SOFT = parse(
     "h = exp(-s**2) * h[t-1] + tanh(U @ s + b)",
     "soft",
 )
-CELLS = {name: zoo.load(name) for name in zoo.names()} | {"soft": SOFT}
+CELLS = {name: zoo.load(name) for name in CLASSIC} | {"soft": SOFT}
 
 
 def example_of(name, seed, **given):

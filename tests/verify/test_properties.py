@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from grown_cells import CLASSIC
 from wrong_kernels import LSTM, RIGHT, Wrapped, fail, forward, grads, having
 from wrong_table import WRONG
 
 from derive.gradients import gradients
 from derive.language import parse
-from derive.zoo import load, names
+from derive.zoo import load
 from verify.properties import PROPERTIES, Failure, Skip, Trial
 from verify.properties.intervals import output_ranges
 from verify.properties.paths import paths_of
@@ -75,7 +76,7 @@ def accused(cell, kernel, examples, but=frozenset()):
     ]
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", CLASSIC)
 def test_no_property_accuses_the_right_implementation(name):
     cell = load(name)
     examples = [e for e in pinned(cell, 1) if e.steps < 9]
@@ -135,8 +136,8 @@ def test_the_state_path_of_the_lstm_is_the_product_of_its_forget_gates():
     example = make_example(LSTM, steps=9, batch=2, sizes={"n": 3, "m": 2}, seed=5, regime="mixed")
     paths = paths_of(LSTM)
     assert paths.memories == ("C",)
-    assert paths.matrices == {"U_f", "U_i", "U_o", "U_g"}
-    params = {n: 0 * a if n in paths.matrices else a for n, a in example.params.items()}
+    assert paths.silent == {"U_f", "U_i", "U_o", "U_g"}
+    params = {n: 0 * a if n in paths.silent else a for n, a in example.params.items()}
     silent = replace(
         example,
         params=params,

@@ -6,13 +6,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import sympy as sp
+from grown_cells import CLASSIC, GROWN, grown
 
 from derive import zoo
 from derive.evaluate import compiled
 from derive.gradients import gradients
 from derive.language import parse
 from derive.primitives import PRIMITIVES
-from verify.differences import complex_step_gradients
+from verify.differences import complex_step_gradients, declared_slopes
 from verify.kernels import Example
 from verify.recurrence import Plain
 from verify.references import reference, reference_kernel, run_in
@@ -54,23 +55,26 @@ TEXTS = {
         state h[n]
         h = tanh(x + h[t-1])""",
 }
-CELLS = {name: zoo.load(name) for name in zoo.names()} | {
+CELLS = {name: zoo.load(name) for name in CLASSIC} | {
     name: parse("\n".join(line.strip() for line in text.splitlines()), name)
     for name, text in TEXTS.items()
 }
+CELLS |= {name: grown(name) for name in GROWN}
 DERIVED = {name: gradients(cell) for name, cell in CELLS.items()}
 
 
 def example_of(name, seed, **given):
     """Structure that varies with the seed."""
     rng = np.random.default_rng(seed)
-    n, m = rng.choice(np.arange(1, 6), 2, replace=False)
+    dims = CELLS[name].dimensions
+    least = 2 if name in GROWN else 1  # a norm of one deviation from a mean is no number
+    drawn = rng.choice(np.arange(least, 6), len(dims), replace=False)
     kinds = list(upstreams(CELLS[name]))
     regimes = list(REGIMES)
     chosen = {
         "steps": int(rng.integers(1, 6)),
         "batch": int(rng.integers(1, 5)),
-        "sizes": {"n": n, "m": m},
+        "sizes": dict(zip(dims, drawn, strict=True)),
         "regime": regimes[seed % len(regimes)],
         "with_lengths": bool(rng.integers(2)),
         "with_state": bool(rng.integers(4)),
@@ -94,8 +98,18 @@ class Native(Plain):
         return total
 
     def apply(self, name, z):
-        with np.errstate(over="ignore", under="ignore"):
-            return compiled(name)(z)
+        with np.errstate(all="ignore"):
+            return np.asarray(compiled(name)(z), self.dtype)
+
+    def log_sum_exp(self, a):
+        top = a.max(axis=-2, keepdims=True)
+        with np.errstate(all="ignore"):
+            ways = (
+                lambda: np.log(np.sum(np.exp(a), axis=-2, keepdims=True)),
+                lambda: np.log(np.sum(np.exp(a - top), axis=-2, keepdims=True)) + top,
+                lambda: np.logaddexp.reduce(a, axis=-2, keepdims=True),
+            )
+            return ways[self.rng.integers(3)]()
 
 
 def outside(values, found):
@@ -106,7 +120,11 @@ def outside(values, found):
     pairs += [(k, grads[k], found.grads[k], found.grads_bound[k]) for k in found.grads]
     for _, got, expected, bound in pairs:
         assert got.shape == expected.shape == bound.shape
-    return [name for name, got, want, bound in pairs if not (np.abs(got - want) <= bound).all()]
+    with np.errstate(invalid="ignore"):
+        inside = {
+            n: (np.abs(got - want) <= bound) | np.isinf(bound) for n, got, want, bound in pairs
+        }
+    return [name for name, entries in inside.items() if not entries.all()]
 
 
 def judged(kernel, example):
@@ -116,7 +134,7 @@ def judged(kernel, example):
     return y, state_T, kernel.backward(example.params, tape, example.dy, example.dstate_T)
 
 
-@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize("name", [n for n, cell in CELLS.items() if not declared_slopes(cell)])
 def test_derived_gradients_equal_complex_step_to_the_last_digits_of_long_double(name):
     for seed in range(6):
         example = example_of(name, seed)
@@ -126,6 +144,7 @@ def test_derived_gradients_equal_complex_step_to_the_last_digits_of_long_double(
         for key, value in expected.items():
             assert found.grads[key].shape == value.shape
             error = np.abs(found.grads[key] - value)
+            assert np.isfinite(found.grads_bound[key]).all(), (example.label, key)
             assert (error <= found.grads_bound[key]).all(), (example.label, key)
 
 
@@ -152,7 +171,7 @@ def test_right_evaluations_in_floats_stay_inside_the_bound(name, dtype):
 
 
 @pytest.mark.parametrize(("dtype", "share"), [(np.float64, 1e-9), (np.float32, 1e-4)])
-@pytest.mark.parametrize("name", zoo.names())
+@pytest.mark.parametrize("name", CLASSIC)
 def test_a_small_corruption_of_one_gradient_entry_is_outside(name, dtype, share):
     kernel = reference_kernel(CELLS[name])
     example = example_of(

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from grown_cells import CLASSIC, grown
 from hypothesis import HealthCheck, find, given, settings
 from hypothesis import strategies as st
 
@@ -22,9 +23,10 @@ ODD = {
     "all_fixed": "input x[1]\nstate h[2]\nh = tanh(W @ x + h[t-1])",
     "two_inputs": "input x[m], u[k]\nstate h[n]\nh = tanh(W @ x + V @ u) * h[t-1]",
 }
-CELLS = {name: zoo.load(name) for name in zoo.names()} | {
+CELLS = {name: zoo.load(name) for name in CLASSIC} | {
     name: parse(text, name) for name, text in ODD.items()
 }
+CELLS["matrix_memory"] = grown("matrix_memory")
 FEW = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 

@@ -64,7 +64,9 @@ def _text(model: Cell | Network, said: _Sections, theorems: list[str], what: str
     causal = isinstance(model, Cell) or model.causal
     call = "truncated(params, x, state_0=None, dy=None, dstate_T=None, *, lengths=None, k1, k2)"
     sections: _Sections = [
-        _wrapped(f'"""{model.title or model.name}: forward and backward through time, for batches.'),
+        _wrapped(
+            f'"""{model.title or model.name}: forward and backward through time, for batches.'
+        ),
         _wrapped(f"Source: {model.source}") if model.source else [],
         *said,
         ["Shapes:"],

@@ -43,7 +43,10 @@ def numpy_source(gradients: Gradients, claims: Sequence["Claim"] = ...) -> str: 
 def numpy_source(
     gradients: NetworkGradients, claims: Mapping[str, Sequence["Claim"]] = ...
 ) -> str: ...
-def numpy_source(gradients: Gradients | NetworkGradients, claims: object = ()) -> str:
+def numpy_source(
+    gradients: Gradients | NetworkGradients,
+    claims: Sequence["Claim"] | Mapping[str, Sequence["Claim"]] = (),
+) -> str:
     """The stand-alone module of a cell or of a network.
 
     It has `forward`, `backward`, a check of its own gradients and, where time runs one way,
@@ -59,9 +62,8 @@ def numpy_source(gradients: Gradients | NetworkGradients, claims: object = ()) -
     if isinstance(gradients, NetworkGradients):
         from derive.backends.numpy.network import network_source
 
-        assert not claims or isinstance(claims, Mapping)
-        return network_source(gradients, claims or {})
-    assert isinstance(claims, Sequence)
+        return network_source(gradients, claims if isinstance(claims, Mapping) else {})
+    assert not isinstance(claims, Mapping)
     return _cell_source(gradients, claims)
 
 

@@ -1,7 +1,7 @@
 """Pieces that every emitted module is put together from: functions, tables, shared runtime."""
 
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
 from typing import TypeAlias
 
@@ -107,7 +107,7 @@ def size_lines(cell: Cell) -> list[str]:
 def tables(
     name: str,
     digest: str,
-    rows: dict[str, Sequence[Variable]],
+    rows: Mapping[str, Sequence[Variable]],
     output: Variable,
     primitives: Iterable[str],
 ) -> str:

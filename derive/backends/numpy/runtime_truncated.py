@@ -62,7 +62,7 @@ def truncated(params, x, state_0=None, dy=None, dstate_T=None, *, lengths=None, 
     ends = np.full(batch, steps) if lengths is None else np.array(lengths, int)
     windows = _windows(ends, int(k1), int(k2))
     held = _held(run, windows, ends, _states("forward", "state_0", state_0, sizes, dtype))
-    grads = {name: 0 for name in _PARAMETERS}
+    grads = dict.fromkeys(_PARAMETERS, 0)
     grads |= {name: np.zeros_like(array) for name, array in inputs.items()}
     grads |= {f"{name}_0": 0 for name in _STATES}
     for (first, start, stop, runs), state in zip(windows, held, strict=True):
@@ -78,7 +78,9 @@ def truncated(params, x, state_0=None, dy=None, dstate_T=None, *, lengths=None, 
         for name in _INPUTS:
             grads[name][place[inside], np.nonzero(inside)[1]] += found[name][inside]
         for name in _STATES:
-            grads[f"{name}_0"] = grads[f"{name}_0"] + _chosen(runs & (start == 0), found[f"{name}_0"])
+            grads[f"{name}_0"] = grads[f"{name}_0"] + _chosen(
+                runs & (start == 0), found[f"{name}_0"]
+            )
     return grads
 
 

@@ -1,0 +1,83 @@
+"""What an implementation may be: formulas of forward and backward, and everything around them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from derive.cell import Cell
+from derive.gradients import Gradients, gradients
+from derive.single_assignment import Assignment, single_assignment
+from verify.kernels import Array, Example, Kernel
+from verify.recurrence import Field
+from verify.rounding import Precision
+
+__all__ = ["Model", "Results", "States", "Step", "Steps", "Value"]
+
+Value = Any
+Step = dict[str, Value]
+Steps = list[Step]
+States = dict[str, Value]
+# A gradient, or an output, is a list of values: one, or one for each step.
+Results = dict[str, list[Value]]
+
+Given = Callable[[Example], Example]
+Starting = Callable[[Field, int, States, States], States]
+Ending = Callable[[Field, States], States]
+Carrying = Callable[[Field, int, int, States], States]
+Summing = Callable[[Field, str, Sequence[Value], Array], list[Value]]
+Finishing = Callable[[Field, Example, Results], Results]
+
+
+@dataclass(frozen=True)
+class Model:
+    """An implementation of a cell's contract, right or wrong, that any arithmetic can run.
+
+    Attributes:
+        cell: whose contract it has.
+        equations: what forward computes; it has the inputs, states and parameters of `cell`.
+        formulas: of backward, if they are not what is derived from `equations`.
+        given: changes of what forward and backward are given.
+        upstream: changes of what backward alone is given: dy, dstate_T, lengths.
+        starting: (field, t, states at t-1, initial states) -> the states that step t reads.
+        ending: changes of the states that a step gives.
+        values: changes of outputs ('y') and final states ('C_T').
+        tape: changes of what forward kept for backward, step by step.
+        carrying: (field, t, T, cotangents that arrive at step t from t+1) -> the same, changed.
+        summing: (field, parameter, one summand for each step, which steps live) -> summands whose
+            sum over steps and batch is the gradient.
+        finishing: changes of the gradients.
+        precision: of the arithmetic, if it is coarser than that of the inputs.
+        wrap: changes of the kernel as a Python object, which no arithmetic sees.
+    """
+
+    cell: Cell
+    equations: Cell
+    formulas: Gradients | None = None
+    given: tuple[Given, ...] = ()
+    upstream: tuple[Given, ...] = ()
+    starting: tuple[Starting, ...] = ()
+    ending: tuple[Ending, ...] = ()
+    values: tuple[Finishing, ...] = ()
+    tape: tuple[Callable[[Field, Steps, Array], Steps], ...] = ()
+    carrying: tuple[Carrying, ...] = ()
+    summing: tuple[Summing, ...] = ()
+    finishing: tuple[Finishing, ...] = ()
+    precision: Precision | None = None
+    wrap: tuple[Callable[[Kernel], Kernel], ...] = field(default=())
+
+    @classmethod
+    def right(cls, cell: Cell) -> "Model":
+        """The implementation that is right."""
+        return cls(cell, cell)
+
+    @cached_property
+    def forward(self) -> tuple[Assignment, ...]:
+        """Assignments of one step."""
+        return single_assignment(self.equations)
+
+    @cached_property
+    def derived(self) -> Gradients:
+        """The formulas of backward."""
+        return gradients(self.equations) if self.formulas is None else self.formulas
+

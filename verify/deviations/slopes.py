@@ -1,0 +1,119 @@
+"""Slopes: left out, of another function, at the wrong argument, of the activated value."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from derive.expressions import Apply, Expr, MatrixSymbol, OneMatrix, apply, power, scale, times
+from derive.gradients import Term, bar
+from derive.primitives import PRIMITIVES
+from derive.rules import slope
+from verify.deviations.deviation import Variant
+from verify.deviations.model import Model
+
+__all__ = ["activated", "at_argument", "negated", "of_another", "omitted", "other_formula", "stale"]
+
+Variants = Callable[[Model], Iterator[Variant]]
+Slope = Callable[[str, Expr, Expr], Expr | None]
+
+
+def _sloped(wrong: Slope) -> Variants:
+    """Models with another slope at one activation, at all of one function, and at all.
+
+    `wrong` has (function, argument, output) and gives None where it has nothing to say.
+    """
+
+    def variants(model: Model) -> Iterator[Variant]:
+        found: dict[int, tuple[str, str, Term]] = {}
+        adjoints = list(model.derived.backward)
+        values = {a.name: a.value for a in model.forward}
+        for place, adjoint in enumerate(adjoints):
+            for k, term in enumerate(adjoint.terms):
+                value = values.get(term.through)
+                if not isinstance(value, Apply) or "activation" not in term.rules:
+                    continue
+                output = MatrixSymbol(term.through, *value.shape)
+                new = wrong(value.name, value.argument, output)
+                if new is None or len(term.rules) != 1:
+                    continue
+                instead = replace(term, value=times(bar(output), new))
+                if instead.value != term.value:
+                    found[place * 100 + k] = (value.name, term.through, instead)
+        yield from _chosen(model, found)
+
+    return variants
+
+
+def _chosen(model: Model, found: dict[int, tuple[str, str, Term]]) -> Iterator[Variant]:
+    groups: list[tuple[str, list[int]]] = [
+        (f"{name} in {through}", [key]) for key, (name, through, _) in found.items()
+    ]
+    for name in dict.fromkeys(name for name, _, _ in found.values()):
+        keys = [key for key, row in found.items() if row[0] == name]
+        if len(keys) > 1:
+            groups.append((f"every {name}", keys))
+    if len({row[0] for row in found.values()}) > 1:
+        groups.append(("every activation", list(found)))
+    for label, keys in groups:
+        adjoints = list(model.derived.backward)
+        for key in keys:
+            place, k = divmod(key, 100)
+            terms = adjoints[place].terms
+            new = (*terms[:k], found[key][2], *terms[k + 1 :])
+            adjoints[place] = replace(adjoints[place], terms=new)
+        formulas = replace(model.derived, backward=tuple(adjoints))
+        yield Variant(label, replace(model, formulas=formulas))
+
+
+def _slope_as(name: str, argument: Expr, output: Expr) -> Expr:
+    return slope(name, argument, output, PRIMITIVES)
+
+
+# Slope left out: phi' = 1.
+omitted = _sloped(lambda name, z, y: OneMatrix(*y.shape))
+
+# The formula in the output, given the argument: 1 - C**2 for 1 - tanh(C)**2.
+at_argument = _sloped(
+    lambda name, z, y: _slope_as(name, z, z) if y in _slope_as(name, z, y).atoms(MatrixSymbol)
+    else None
+)
+
+# The derivative of a value that is activated already: 1 - tanh(tanh(z))**2.
+activated = _sloped(lambda name, z, y: _slope_as(name, y, apply(name, y)))
+
+negated = _sloped(lambda name, z, y: scale(-1, _slope_as(name, z, y)))
+
+_OTHERS = {"sigmoid": "tanh", "tanh": "sigmoid", "relu": "tanh"}
+of_another = _sloped(
+    lambda name, z, y: _slope_as(_OTHERS[name], z, y) if name in _OTHERS else None
+)
+
+
+def _formulas(name: str, z: Expr, y: Expr) -> list[tuple[str, Expr]]:
+    one = OneMatrix(*y.shape)
+    from derive.expressions import add
+
+    less = add(one, scale(-1, y))
+    return [("y", y), ("1 - y", less), ("1 + y**2", add(one, power(y, 2))), ("y**2", power(y, 2))]
+
+
+def other_formula(model: Model) -> Iterator[Variant]:
+    """Half of a formula, or one with a wrong sign."""
+    for k in range(4):
+        variants = _sloped(lambda name, z, y, k=k: _formulas(name, z, y)[k][1])
+        for variant in variants(model):
+            text = ("y", "1 - y", "1 + y**2", "y**2")[k]
+            yield replace(variant, label=f"{variant.label}, slope {text}")
+
+
+def stale(model: Model) -> Iterator[Variant]:
+    """The slope at the value of the step before or after."""
+    for when in ("t-1", "t+1"):
+
+        def moved(name: str, z: Expr, y: Expr, when: str = when) -> Expr:
+            names = {s: MatrixSymbol(f"{s.name}[{when}]", *s.shape) for s in (z, y)}
+            return _slope_as(name, z, y).xreplace(names)
+
+        for variant in _sloped(moved)(model):
+            yield replace(variant, label=f"{variant.label}, at {when}")
+
+

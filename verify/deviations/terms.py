@@ -1,0 +1,132 @@
+"""Terms and factors of gradients: missing, doubled, negated, scaled, exchanged."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from fractions import Fraction
+
+import sympy as sp
+
+from derive.expressions import (
+    Expr,
+    HadamardProduct,
+    MatrixSymbol,
+    coefficient,
+    scale,
+    times,
+)
+from derive.gradients import Term
+from verify.deviations.deviation import Family, Variant
+from verify.deviations.editing import adjoints, places, title, with_terms
+from verify.deviations.model import Model
+
+__all__ = ["factor_missing", "factor_replaced", "missing", "multiplied", "scaled", "term_name"]
+
+Variants = Callable[[Model], Iterator[Variant]]
+
+
+def term_name(part: str, name: str, term: Term) -> str:
+    """'the term of ... that comes through C'."""
+    outside = {"dy": "dy", "carry": "the carry from t+1"}
+    through = outside.get(term.through, f"the way through {term.through}")
+    return f"{name}: {through}"
+
+
+def _terms(model: Model, part: str, outside: bool) -> Iterator[tuple[int, int, str, Term]]:
+    for place, adjoint in enumerate(adjoints(model, part)):
+        name = title(part, adjoint)
+        for number, term in enumerate(adjoint.terms):
+            if outside or term.through not in ("dy", "carry"):
+                yield place, number, term_name(part, name, term), term
+
+
+def _changed(model: Model, part: str, place: int, number: int, new: tuple[Term, ...]) -> Model:
+    terms = adjoints(model, part)[place].terms
+    return with_terms(model, part, place, (*terms[:number], *new, *terms[number + 1 :]))
+
+
+def missing(part: str) -> Variants:
+    """Each term of each cotangent of a part dropped."""
+
+    def variants(model: Model) -> Iterator[Variant]:
+        for place, number, name, _ in _terms(model, part, outside=False):
+            yield Variant(name, _changed(model, part, place, number, ()))
+
+    return variants
+
+
+def multiplied(part: str, factor: int) -> Variants:
+    """Each term of each cotangent of a part times a whole number."""
+
+    def variants(model: Model) -> Iterator[Variant]:
+        for place, number, name, term in _terms(model, part, outside=True):
+            new = replace(term, value=scale(sp.Integer(factor), term.value))
+            yield Variant(name, _changed(model, part, place, number, (new,)))
+
+    return variants
+
+
+def scaled(part: str) -> Callable[[Model], Iterator[Family]]:
+    """Each term of each cotangent of a part times any number."""
+
+    def families(model: Model) -> Iterator[Family]:
+        for place, number, name, term in _terms(model, part, outside=True):
+
+            def at(
+                factor: Fraction, place: int = place, number: int = number, term: Term = term
+            ) -> Model:
+                new = replace(term, value=scale(sp.Rational(factor), term.value))
+                return _changed(model, part, place, number, (new,))
+
+            yield Family(f"{name}, times {{}}", at, "affine", (Fraction(3, 10),))
+
+    return families
+
+
+def factor_missing(model: Model) -> Iterator[Variant]:
+    """Each factor of each term that is a product, but for the cotangent in it, dropped."""
+    for part in ("backward", "states", "inputs", "parameters"):
+        for place, number, name, term in _terms(model, part, outside=False):
+            for factor, value in _without(term.value):
+                new = (replace(term, value=value),)
+                label = f"{name}, without the factor {_short(factor)}"
+                yield Variant(label, _changed(model, part, place, number, new))
+
+
+def _without(value: Expr) -> Iterator[tuple[Expr, Expr]]:
+    for node, _, rebuild in places(value):
+        if isinstance(node, HadamardProduct):
+            for k, factor in enumerate(node.args):
+                if not any(_is_cotangent(leaf) for leaf in factor.atoms(MatrixSymbol)):
+                    yield factor, rebuild(times(*node.args[:k], *node.args[k + 1 :]))
+
+
+def factor_replaced(model: Model) -> Iterator[Variant]:
+    """A value that a term reads replaced by another of the same shape from the same step."""
+    cell = model.equations
+    names = [
+        *(a.symbol for a in model.forward if not a.name.startswith("a_")),
+        *(s.before for s in cell.states),
+    ]
+    for part in ("backward", "states"):
+        for place, number, name, term in _terms(model, part, outside=False):
+            if "activation" in term.rules:
+                continue
+            read = {leaf for leaf in term.value.atoms(MatrixSymbol) if leaf in names}
+            for old in sorted(read, key=str):
+                for other in names:
+                    if other.shape != old.shape or other == old:
+                        continue
+                    new = (replace(term, value=term.value.xreplace({old: other})),)
+                    label = f"{name}, with {other.name} for {old.name}"
+                    yield Variant(label, _changed(model, part, place, number, new))
+
+
+def _is_cotangent(leaf: MatrixSymbol) -> bool:
+    return leaf.name == "dy" or leaf.name.startswith(("bar(", "carry("))
+
+
+def _short(expr: Expr) -> str:
+    from derive.language.printing import text_of_expression
+
+    number, rest = coefficient(expr)
+    return text_of_expression(rest if number == 1 else expr)

@@ -1,0 +1,1 @@
+"""Which known deviations reproduce what an implementation does."""

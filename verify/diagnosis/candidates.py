@@ -1,0 +1,131 @@
+"""The models that may explain what an implementation does, with what each predicts."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from verify.deviations.deviation import Deviation, Family, Variant
+from verify.deviations.machine import predicted, quick
+from verify.deviations.model import Model
+from verify.diagnosis.observing import Observation, Right, Seen, agree, flat, flat_bounds, outside
+
+__all__ = ["Candidate", "Candidates"]
+
+# A candidate that explains agrees with what is seen up to rounding on both sides.
+TIMES = 2.0
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A variant of a row; `only` are the results that it can change, None if any."""
+
+    deviation: Deviation
+    variant: Variant
+    only: frozenset[str] | None
+
+
+@dataclass
+class Candidates:
+    """All variants of some rows for a base model; predictions are kept.
+
+    Args:
+        backwards: whether gradients are predicted.
+    """
+
+    base: Model
+    rows: Sequence[Deviation]
+    backwards: bool
+    _quick: dict[tuple[int, int], Seen] = field(default_factory=dict)
+    _sure: dict[tuple[int, int], tuple[Seen, Seen]] = field(default_factory=dict)
+    _all: list[Candidate] | None = None
+
+    @property
+    def all(self) -> list[Candidate]:
+        """Every variant, in the order of the rows."""
+        if self._all is None:
+            self._all = [
+                Candidate(row, variant, local(self.base, variant.model))
+                for row in self.rows
+                for variant in row.variants(self.base)
+            ]
+        return self._all
+
+    @property
+    def families(self) -> Iterator[tuple[Deviation, Family]]:
+        """Every family."""
+        return ((row, family) for row in self.rows for family in row.families(self.base))
+
+    def quick(self, candidate: Candidate, right: Right) -> Seen:
+        """What the candidate computes, without bounds."""
+        key = (id(candidate), id(right))
+        if key not in self._quick:
+            self._quick[key] = flat(quick(candidate.variant.model, right.example, self.backwards))
+        return self._quick[key]
+
+    def sure(self, candidate: Candidate, right: Right) -> tuple[Seen, Seen]:
+        """What the candidate computes, and bounds."""
+        key = (id(candidate), id(right))
+        if key not in self._sure:
+            found = predicted(candidate.variant.model, right.example, self.backwards)
+            self._sure[key] = flat(found), flat_bounds(found)
+        return self._sure[key]
+
+    def explaining(
+        self, seen: Sequence[Observation], names: frozenset[str], extra: Sequence[Candidate] = ()
+    ) -> list[Candidate]:
+        """The candidates that agree with all observations in these results.
+
+        The first observation sifts, so it should be the one that is most wrong.
+        """
+        wrong = frozenset().union(*(o.wrong for o in seen)) & names
+        left = [c for c in (*self.all, *extra) if c.only is None or wrong <= c.only]
+        for o in seen:
+            digits = _digits(o)
+            here = names & o.results.keys()
+            left = [c for c in left if agree(o.results, self.quick(c, o.right), here, digits)]
+        return [c for c in left if all(self.agrees(c, o, names) for o in seen)]
+
+    def partly(
+        self, seen: Sequence[Observation], names: frozenset[str], wrong: frozenset[str]
+    ) -> tuple[Candidate | None, frozenset[str]]:
+        """The candidate that explains most of the wrong results without spoiling others."""
+        best: tuple[Candidate | None, frozenset[str]] = None, frozenset()
+        first, digits = seen[0], _digits(seen[0])
+        for c in self.all:
+            found = self.quick(c, first.right)
+            told = {n for n in wrong if agree(first.results, found, (n,), digits)}
+            if len(told) > len(best[1]):
+                sure = frozenset(n for n in told if all(self.agrees(c, o, frozenset((n,))) for o in seen))
+                if len(sure) > len(best[1]):
+                    best = c, sure
+        return best
+
+    def agrees(self, candidate: Candidate, o: Observation, names: frozenset[str]) -> bool:
+        """Whether an observation is what the candidate computes, up to rounding."""
+        value, bound = self.sure(candidate, o.right)
+        got = {n: a for n, a in o.results.items() if n in names}
+        return not outside(got, value, bound, TIMES)
+
+
+def _digits(o: Observation) -> float:
+    return float(np.sqrt(np.finfo(o.example.dtype).eps))
+
+
+def local(base: Model, model: Model) -> frozenset[str] | None:
+    """The results that can differ, where only summands of parameters or inputs were changed."""
+    if model.formulas is None or model.equations is not base.equations or _hooks(model, base):
+        return None
+    a, b = base.derived, model.derived
+    if a.backward is not b.backward or a.states is not b.states:
+        return None
+    pairs = zip((*a.parameters, *a.inputs), (*b.parameters, *b.inputs), strict=True)
+    return frozenset(f"d {one.of.name}" for one, other in pairs if one is not other)
+
+
+def _hooks(a: Model, b: Model) -> bool:
+    names = (
+        *("given", "upstream", "starting", "ending", "values", "tape"),
+        *("carrying", "summing", "finishing", "precision", "wrap"),
+    )
+    return any(getattr(a, n) is not getattr(b, n) for n in names)
