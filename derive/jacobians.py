@@ -15,12 +15,14 @@ from derive.expressions import (
     MatMul,
     MatrixSymbol,
     OneMatrix,
+    Transpose,
     ZeroMatrix,
     coefficient,
     parts_of,
     scale,
     stack,
     times,
+    transpose,
     zero,
 )
 from derive.gradients import Gradients
@@ -35,7 +37,7 @@ class Link:
     """One factor of a path: a matrix, or the diagonal matrix of a vector.
 
     `kind` is 'matrix', 'diagonal', or 'rows': the tangent becomes some rows of a stack, those where
-    `expr` is not zero.
+    `expr` is not zero. A tangent that is a matrix may be 'applied' to `expr`, or 'turned'.
     """
 
     kind: str
@@ -82,6 +84,17 @@ def _operators(
             link = Link("diagonal", outer)
             yield from _operators(
                 inner[0], direction, number, (*links, link), lambda e: rebuild(times(outer, e))
+            )
+        case MatMul() if not expr.args[1].has(direction):
+            inside, column = expr.args
+            link = Link("applied", column)
+            yield from _operators(
+                inside, direction, number, (*links, link), lambda e: rebuild(MatMul(e, column))
+            )
+        case Transpose():
+            link = Link("turned", zero(expr.shape))
+            yield from _operators(
+                expr.args[0], direction, number, (*links, link), _after(rebuild, transpose)
             )
         case MatMul():
             matrix, inside = expr.args
@@ -180,18 +193,30 @@ class Writer:
         return _sign(operator.number) + r"\,".join(links)
 
     def _link(self, link: Link) -> str:
+        if link.kind == "turned":
+            return "(.).T"
+        if link.kind == "applied":
+            return f"(. @ {self.text(link.expr)})"
         if link.kind == "rows":
             return f"[{', '.join(_blocks(link))}]"
         if isinstance(link.expr, OneMatrix):
             return "1" if link.expr.shape[1] == 1 else "1^T"
         text = self.text(link.expr)
-        return f"diag({text})" if link.kind == "diagonal" else text
+        if link.kind == "diagonal":
+            return f"diag({text})"
+        return f"({text})" if isinstance(self.spelled(link.expr), MatAdd) else text
 
     def _link_tex(self, link: Link) -> str:
+        if link.kind == "turned":
+            return r"(\,\cdot\,)^{\top}"
+        if link.kind == "applied":
+            return rf"(\,\cdot\;{self.notation.tex(self.spelled(link.expr))})"
         if link.kind == "rows":
             return r"\begin{pmatrix} " + r" \\ ".join(_blocks(link)) + r" \end{pmatrix}"
         text = self.notation.tex(self.spelled(link.expr))
-        return rf"\operatorname{{diag}}({text})" if link.kind == "diagonal" else text
+        if link.kind == "diagonal":
+            return rf"\operatorname{{diag}}({text})"
+        return f"({text})" if isinstance(self.spelled(link.expr), MatAdd) else text
 
 
 def _blocks(link: Link) -> list[str]:

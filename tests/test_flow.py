@@ -62,6 +62,7 @@ FLOW = (
     "verify.properties",
     "verify.report",
     "verify.runner",
+    "verify.vectors",
     "verify.__init__",
     "verify.__main__",
 )

@@ -47,7 +47,7 @@ def rows_of(data):
 @pytest.mark.parametrize("lag", [10, 100])
 def test_the_answer_of_the_adding_problem_can_be_read_off_its_markers(example, lag) -> None:
     data = example["tasks"].adding(np.random.default_rng(0), lag, 500)
-    places = set()
+    places, back = set(), set()
     for row, target in rows_of(data):
         assert lag <= len(row) <= lag * 11 // 10
         value, marker = row.T
@@ -59,14 +59,18 @@ def test_the_answer_of_the_adding_problem_can_be_read_off_its_markers(example, l
         assert np.count_nonzero(marker) == (4 if first else 3)
         assert value[0] == 0 or first > 0
         assert target == pytest.approx(0.5 + (value[first] + value[second]) / 4, rel=1e-15)
+        back.add(len(row) - 1 - first)
     assert places == set(range(lag // 2))
+    least, most = example["tasks"].TASKS["adding"].first(lag)
+    assert least <= min(back)
+    assert max(back) == most
     assert set(data.lengths) == set(range(lag, lag * 11 // 10 + 1))
 
 
 @pytest.mark.parametrize("lag", [10, 100])
 def test_the_answer_of_the_temporal_order_problem_is_the_order(example, lag) -> None:
     data = example["tasks"].temporal_order(np.random.default_rng(0), lag, 500)
-    firsts, seconds = set(), set()
+    firsts, seconds, back = set(), set(), set()
     for row, target in rows_of(data):
         assert lag <= len(row) <= lag * 11 // 10
         text = "".join("abcdXYEB"[k] for k in row.argmax(axis=1))
@@ -78,8 +82,10 @@ def test_the_answer_of_the_temporal_order_problem_is_the_order(example, lag) -> 
         assert ["XX", "XY", "YX", "YY"][target.argmax()] == text[first] + text[second]
         firsts.add(first)
         seconds.add(second)
+        back.add(len(row) - 1 - first)
     assert firsts == set(range(lag // 10, lag // 5 + 1))
     assert seconds == set(range(lag // 2, lag // 2 + lag // 10 + 1))
+    assert (min(back), max(back)) == example["tasks"].TASKS["temporal order"].first(lag)
 
 
 # The gradients are the kernels' own, and right.
@@ -208,6 +214,24 @@ def test_tables_of_the_page_are_those_of_the_results(example, recorded) -> None:
     lie = text.replace(f"{recorded['settings']['units']} units", "7 units")
     assert lie != text
     assert report.renewed(lie, recorded) == text
+
+
+def test_what_the_page_says_in_words_is_so(recorded) -> None:
+    tests = recorded["settings"]["tests"]
+    worse = []
+    for r in recorded["results"]:
+        if r["run"] in ("LSTM", "GRU"):
+            assert r["wrong"] < 0.01 * tests, r["run"]  # they learn both tasks, from every seed
+            assert r["loss"] < 0.01 * r["guessing"]
+            assert r["before"][100] > 0.05  # the gradient reaches the first input
+            assert r["after"][100] >= r["after"][20]  # and does not shrink
+        else:
+            assert r["loss"] > 0.98 * r["guessing"], r["run"]  # these do not beat guessing
+            assert r["wrong"] > 0.7 * tests
+            assert r["before"][100] < 0.01
+        if r["run"] == "RNN":
+            worse.append(r["after"][100] < r["before"][100])
+    assert sum(worse) > len(worse) / 2
 
 
 def test_the_picture_shows_these_results(example) -> None:

@@ -58,6 +58,19 @@ def _parser() -> argparse.ArgumentParser:
         "--profile", default="default", metavar="NAME", help="quick, default or thorough"
     )
     run.set_defaults(command=_run)
+    vectors = commands.add_parser("vectors", help="write examples with what must come out")
+    vectors.add_argument("cell", metavar="CELL", help="a cell of the zoo, or a .cell file")
+    vectors.add_argument("-o", "--output", metavar="FILE.npz", help="where to, for NumPy")
+    vectors.add_argument("--json", metavar="FILE", help="where to, for any language")
+    vectors.add_argument("--examples", type=int, metavar="N", help="how many (default: all kinds)")
+    vectors.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="other values (default 0)"
+    )
+    vectors.set_defaults(command=_vectors)
+    nodes = commands.add_parser("node-tests", help="write tests for ONNX's LSTM, GRU and RNN")
+    nodes.add_argument("-o", "--output", metavar="FOLDER", required=True, help="where to")
+    nodes.add_argument("--seed", type=int, default=0, metavar="N", help="default 0")
+    nodes.set_defaults(command=_node_tests)
     return parser
 
 
@@ -80,6 +93,28 @@ def _run(arguments: argparse.Namespace) -> int:
         )
     sys.stdout.write(to_json(report) if arguments.json else to_text(report))
     return EXIT_CODES[report.verdict]
+
+
+def _vectors(arguments: argparse.Namespace) -> int:
+    from verify.vectors.command import write_vectors
+
+    print(
+        write_vectors(
+            arguments.cell,
+            npz=arguments.output,
+            json=arguments.json,
+            seed=arguments.seed,
+            examples=arguments.examples,
+        )
+    )
+    return 0
+
+
+def _node_tests(arguments: argparse.Namespace) -> int:
+    from verify.vectors.command import write_node_tests
+
+    print(write_node_tests(arguments.output, seed=arguments.seed))
+    return 0
 
 
 def _progress(done: int, total: int) -> None:

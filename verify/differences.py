@@ -7,6 +7,7 @@ declared: where a cell stops a gradient, they are the derivative of its value, n
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any, Protocol
 
 import numpy as np
@@ -30,8 +31,9 @@ __all__ = [
     "variables",
 ]
 
-# The table decides which of them count.
-STEPS = tuple(2.0**-k for k in range(2, 12))
+# The table decides which of them count, and stops where noise has taken over: small steps are for
+# losses that change fast, such as a norm of something near zero.
+STEPS = tuple(2.0**-k for k in range(2, 22))
 
 # The largest step for an entry, by gradient name and flat place.
 Reach = Callable[[str, int], float]
@@ -103,11 +105,13 @@ def central_differences(
     """Gradients of a black box's own forward pass, entry by entry, with error estimates.
 
     Central differences at halved steps are extrapolated (Romberg's table). The error of a table
-    entry is its distance from the two that it is made of, plus what the measured rounding noise
-    can do to it, plus what the slopes to its two sides still differ by when they are extrapolated
-    alike: at a kink closer than the steps, central differences agree with each other on the mean of
-    two slopes. The entry with the smallest error is taken. Two kinks closer than all steps, one to
-    each side, can hide each other: nothing that is seen from outside tells them from a slope.
+    entry is twice its distance from the two that it is made of, plus what the measured rounding
+    noise can do to it, plus what the slopes to its two sides still differ by when they are
+    extrapolated alike: at a kink closer than the steps, central differences agree with each other
+    on the mean of two slopes. The entry with the smallest error is taken, if the rows of smaller
+    steps do not contradict it; where quotients move apart to the end, the error is infinite. Two
+    kinks closer than all steps, one to each side, can hide each other: nothing that is seen from
+    outside tells them from a slope.
 
     Args:
         forward: the contract's forward; called once for each perturbation, with fresh arrays.
@@ -240,21 +244,32 @@ class _Quotient:
 
 def _extrapolated(quotients: Iterator[_Quotient]) -> tuple[np.longdouble, np.longdouble]:
     """(value, error) of the best entry of Romberg's table; stops where noise has taken over."""
-    best = (np.longdouble(np.nan), np.longdouble(np.inf))
-    above: list[_Quotient] = []
+    value, error = np.longdouble(np.nan), np.longdouble(np.inf)
+    rows: list[list[_Quotient]] = []
     for quotient in quotients:
         if not np.isfinite(quotient.slope):
-            above = []
+            rows = []
             continue
         row = [quotient]
-        for k, wider in enumerate(above, 1):
-            new = row[-1].refined(wider, k)
-            apart = max(abs(new.slope - row[-1].slope), abs(new.slope - wider.slope))
-            error = apart + new.noise + abs(new.corner)
-            if k > 1 and error < best[1]:
-                best = (new.slope, error)
-            row.append(new)
-        above = row
-        if len(row) > 2 and best[1] < 2 * quotient.noise:
+        for k, wider in enumerate(rows[-1] if rows else (), 1):
+            row.append(row[-1].refined(wider, k))
+        if len(row) > 2:  # larger steps that agree by chance do not outlast smaller ones
+            error = max(error, abs(row[2].slope - value) - row[2].noise)
+        for k in range(2, len(row)):
+            apart = max(abs(row[k].slope - near.slope) for near in (row[k - 1], rows[-1][k - 1]))
+            # Twice, as quotients across a jump double when the step is halved.
+            here = 2 * apart + row[k].noise + abs(row[k].corner)
+            if here < error:
+                value, error = row[k].slope, here
+        rows.append(row)
+        if len(row) > 2 and error < 2 * quotient.noise:
             break
-    return best
+    return value, error if _settles([row[0] for row in rows[-3:]]) else np.longdouble(np.inf)
+
+
+def _settles(last: Sequence[_Quotient]) -> bool:
+    """Whether quotients at the smallest steps come closer to each other, or differ by noise."""
+    if len(last) < 3:
+        return False
+    first, second = (abs(b.slope - a.slope) for a, b in pairwise(last))
+    return bool(second <= max(first, last[2].noise + last[1].noise))

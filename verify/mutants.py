@@ -9,7 +9,7 @@ from derive.gradients import Gradients, gradients
 from verify.deviations.deviation import Deviation, Variant
 from verify.deviations.machine import kernel_of
 from verify.deviations.table import DEVIATIONS
-from verify.diagnosis.diagnose import Diagnosis, Library, diagnose
+from verify.diagnosis.diagnose import Diagnosis, Library, behaviour, diagnose
 from verify.kernels import Example, Kernel
 from verify.properties import PROPERTIES, Failure, Trial
 from verify.properties.trial import Expected
@@ -68,14 +68,25 @@ class _Bench:
     def of(cls, cell: Cell) -> "_Bench":
         return cls(Library.of(cell), gradients(cell), tuple(pinned(cell, 0)), {})
 
-    def killer(self, kernel: Kernel) -> str:
-        """The first property that fails."""
+    def killer(self, kernel: Kernel) -> dict[str, Example]:
+        """The first property that fails, and where."""
         for example in self.examples:
             trial = _Shared(kernel, example, self.derived, self.known)
             for row in PROPERTIES:
                 if isinstance(row.judge(trial), Failure):
-                    return row.name
-        return ""
+                    return {row.name: example}
+        return {}
+
+
+    def failures(self, kernel: Kernel) -> dict[str, Example]:
+        """Every property that fails, and where first."""
+        found: dict[str, Example] = {}
+        for example in self.examples:
+            trial = _Shared(kernel, example, self.derived, self.known)
+            for row in PROPERTIES:
+                if row.name not in found and isinstance(row.judge(trial), Failure):
+                    found[row.name] = example
+        return found
 
 
 class _Shared(Trial):
@@ -99,14 +110,20 @@ class _Shared(Trial):
 def judge(cell: Cell, chosen: Sequence[Mutant] | None = None) -> list[Verdict]:
     """Kill and diagnose mutants."""
     bench = _Bench.of(cell)
-    found = []
-    for mutant in mutants_of(bench.library) if chosen is None else chosen:
-        kernel = kernel_of(mutant.variant.model)
-        killed = bench.killer(kernel)
-        told = diagnose(cell, kernel, library=bench.library)
-        named = any(c.deviation == mutant.deviation.name for c in told.causes)
-        found.append(Verdict(mutant, killed, named, told))
-    return found
+    return [_judged(bench, m) for m in (mutants_of(bench.library) if chosen is None else chosen)]
+
+
+def _judged(bench: "_Bench", mutant: Mutant) -> Verdict:
+    kernel = kernel_of(mutant.variant.model)
+    killed = bench.killer(kernel)
+    told = diagnose(bench.library.cell, kernel, library=bench.library, failed=killed)
+    if not told.explained and killed:
+        kernel = kernel_of(mutant.variant.model)  # it may keep something from before
+        failed = bench.failures(kernel)
+        told = behaviour(bench.library, kernel, failed, told)
+    name, sometimes = mutant.deviation.name, mutant.deviation.side == "sometimes"
+    named = any(c.only if sometimes else c.deviation == name for c in told.causes)
+    return Verdict(mutant, next(iter(killed), ""), named, told)
 
 
 def to_text(cell: Cell, verdicts: Sequence[Verdict]) -> str:
@@ -115,7 +132,9 @@ def to_text(cell: Cell, verdicts: Sequence[Verdict]) -> str:
     for v in verdicts:
         said = "; ".join(c.text for c in v.diagnosis.causes[:3]) or "none explains"
         mark = "named" if v.named else "not named"
-        lines.append(f"{v.mutant.name} | {v.mutant.deviation.source} | {v.killed or 'alive'} | {mark} | {said}")
+        lines.append(
+            f"{v.mutant.name} | {v.mutant.deviation.source} | {v.killed or 'alive'} | {mark} | {said}"
+        )
     killed, named = sum(bool(v.killed) for v in verdicts), sum(v.named for v in verdicts)
     lines.append(f"{cell.name}: {len(verdicts)} mutants, {killed} killed, {named} named")
     return "\n".join(lines) + "\n"

@@ -22,12 +22,10 @@ from derive.expressions import (
     ZeroMatrix,
     coefficient,
     column_of,
-    is_stretched,
     parts_of,
     scale,
     spread_of,
     total_of,
-    transpose,
 )
 from derive.language.numerals import ATOM as _ATOM
 from derive.language.numerals import POWER as _POWER
@@ -126,30 +124,13 @@ def _matrix_product(expr: MatMul) -> tuple[str, int]:
     if column_of(expr) is not None:
         return f"column({text_of_expression(expr.args[0])})", _ATOM
     left, right = expr.args
-    # Brackets do not keep (A @ v) @ b.T from being read as A @ (v @ b.T).
-    if _is_turned(right) or (right.shape[0] == 1 != right.shape[1] and _is_product(left)):
-        column = text_of_expression(transpose(right))
-        return f"outer({text_of_expression(left)}, {column})", _ATOM
+    if isinstance(right, Transpose):
+        # Only names have .T, and (A @ v) @ b.T would be read as A @ (v @ b.T).
+        column = right.args[0]
+        if not isinstance(column, MatrixSymbol) or (column.shape[1] == 1 and _is_product(left)):
+            return f"outer({text_of_expression(left)}, {text_of_expression(column)})", _ATOM
     place = _PRODUCT if _is_product(right) else _POWER
     return f"{text_of_expression(left, _POWER)} @ {text_of_expression(right, place)}", _PRODUCT
-
-
-def _is_turned(row: Expr, alone: bool = True) -> bool:
-    """Whether a row is the transpose of a column that is not a name alone: those have `.T`."""
-    _, rest = coefficient(row)
-    if rest.shape[0] != 1 or rest.shape[1] == 1:
-        return False
-    match rest:
-        case Transpose():
-            return not (alone and isinstance(rest.args[0], MatrixSymbol))
-        case MatMul() if spread_of(rest) is None:
-            left = rest.args[0]
-            return left.shape == (1, 1) or _is_turned(left, alone=False)
-        case MatAdd():
-            filled = lambda term: isinstance(coefficient(term)[1], OneMatrix) or is_stretched(term)
-            terms = [term for term in rest.args if not filled(term)]
-            return bool(terms) and all(_is_turned(term, alone=False) for term in terms)
-    return False
 
 
 def _is_product(expr: Expr) -> bool:

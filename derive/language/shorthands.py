@@ -7,16 +7,18 @@ from typing import Literal
 
 from derive.expressions import (
     Expr,
+    Transpose,
     add,
     apply,
+    coefficient,
     log_sum_exp,
     matmul,
     scale,
     spread,
     times,
     total,
-    transpose,
 )
+from derive.language.filling import as_factors
 
 __all__ = ["SHORTHANDS", "Shorthand"]
 
@@ -46,12 +48,22 @@ def _mean(a: Expr) -> Expr:
     return scale(1 / (a.shape[0] * a.shape[1]), total(a))
 
 
+def _dot(a: Expr, b: Expr) -> Expr:
+    return total(times(*as_factors([a, b])))
+
+
 def _max(a: Expr, b: Expr) -> Expr:
     return add(b, apply("relu", add(a, scale(-1, b))))
 
 
 def _min(a: Expr, b: Expr) -> Expr:
     return add(b, scale(-1, apply("relu", add(b, scale(-1, a)))))
+
+
+def _outer(a: Expr, b: Expr) -> Expr:
+    """The transpose stays around all of b, so that b gets a name."""
+    number, rest = coefficient(b)
+    return scale(number, matmul(a, Transpose(rest)))
 
 
 def _softmax(a: Expr) -> Expr:
@@ -61,13 +73,13 @@ def _softmax(a: Expr) -> Expr:
 _ROWS = (
     Shorthand("sum", 1, "scalar", total, "the sum of all entries"),
     Shorthand("mean", 1, "scalar", _mean, "sum(v) / n"),
-    Shorthand("dot", 2, "scalar", lambda a, b: total(times(a, b)), "sum(a * b)"),
-    Shorthand("norm", 1, "scalar", lambda a: apply("sqrt", total(times(a, a))), "sqrt(sum(v * v))"),
+    Shorthand("dot", 2, "scalar", _dot, "sum(a * b)"),
+    Shorthand("norm", 1, "scalar", lambda a: apply("sqrt", _dot(a, a)), "sqrt(sum(v * v))"),
     Shorthand("logsumexp", 1, "scalar", log_sum_exp, "log(sum(exp(v))), computed without overflow"),
     Shorthand("softmax", 1, "vector", _softmax, "exp(v - logsumexp(v))"),
     Shorthand("max", 2, "entries", _max, "b + relu(a - b); where a = b, the slope is b's"),
     Shorthand("min", 2, "entries", _min, "b - relu(b - a); where a = b, the slope is b's"),
-    Shorthand("outer", 2, "outer", lambda a, b: matmul(a, transpose(b)), "a @ b.T of two vectors"),
+    Shorthand("outer", 2, "outer", _outer, "a @ b.T of two vectors"),
     Shorthand("column", 1, "column", lambda a: a, "the matrix whose every column is a vector"),
 )
 

@@ -138,8 +138,6 @@ def _expression(node: ast.expr, shapes: Shapes) -> Expr | sp.Expr:
             for matrix in reversed(matrices):
                 if matrix.shape[1] != product.shape[0]:
                     raise CellError("column(v) in a matrix product; it stands in '*' and '+' only")
-                if matrix.shape == (1, 1) and product.shape[1] != 1:
-                    raise CellError("a scalar left of a row; write outer(a, b) of two vectors")
                 product = matmul(matrix, product)
             return product
         case ast.BinOp(op=ast.Add() | ast.Sub()):
@@ -152,7 +150,7 @@ def _expression(node: ast.expr, shapes: Shapes) -> Expr | sp.Expr:
 def _shorthand(name: str, arguments: list[Expr | sp.Expr]) -> Expr:
     if name != "outer":
         return SHORTHANDS[name].value(*as_terms(arguments))
-    if any(argument.shape == (1, 1) for argument in arguments):
+    if arguments[1].shape == (1, 1):
         raise CellError("outer with a scalar; write a product with '*'")
     return SHORTHANDS[name].value(*arguments)
 

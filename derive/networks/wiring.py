@@ -164,12 +164,9 @@ def _sizes(layers: Sequence[Layer]) -> list[dict[sp.Symbol, sp.Expr]]:
     for number, layer in enumerate(layers, start=1):
         own = _renamed(layer, number)
         found.append(own)
-        age |= dict.fromkeys(own.values(), -number)
-        if len(layer.cell.output.shape) != 1:
-            _refuse(
-                layer, number, "the cell's output is a matrix", "a first state that is a vector"
-            )
         entering, leaving = _ends(layer, number, own)
+        given = entering.free_symbols if number == 1 else set()  # the network's own are the oldest
+        age |= {symbol: 0 if symbol in given else -number for symbol in own.values()}
         if number > 1:
             _fit(found, age, entering, before, layer, number, "the output of the layer before")
             entering, leaving = _ends(layer, number, own)

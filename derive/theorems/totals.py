@@ -2,7 +2,7 @@
 
 from derive.cell import Variable
 from derive.differentials import differential, earlier, is_zero, tangent
-from derive.expressions import Expr, Name, add, times
+from derive.expressions import Expr, MatrixSymbol, Name, add, times
 from derive.gradients import Gradients
 from derive.jacobians import Writer
 from derive.theorems.memory import along, derivative, memories, one_step, others, path_factor
@@ -23,12 +23,13 @@ def _within(gradients: Gradients, state: Variable, other: Variable, own: bool) -
 
 
 def _arriving(gradients: Gradients, state: Variable, own: bool = False) -> dict[Name, Expr]:
-    """How all states of step t-1 move when `state` does."""
+    """How the states of step t-1 that step t reads move when `state` does."""
+    read = {leaf for a in gradients.forward for leaf in a.value.atoms(MatrixSymbol)}
     timeless = {p.name for p in gradients.cell.parameters}
     moving: dict[Name, Expr] = {state.before: tangent(state.before)}
     for other in others(gradients.cell, state):
         moved = earlier(_within(gradients, state, other, own), timeless)
-        if not is_zero(moved):
+        if other.before in read and not is_zero(moved):
             moving[other.before] = moved
     return moving
 

@@ -84,9 +84,11 @@ class Model:
 
 def emit(cell: str, readout: str) -> Model:
     """Two cells of the zoo, derived and emitted."""
-    cells = [derive.load(name) for name in (cell, readout)]
-    sources = [derive.numpy_source(derive.backpropagate(one)) for one in cells]
-    return Model(*cells, *map(kernel_from_source, sources))
+    first, last = derive.load(cell), derive.load(readout)
+    body, head = (
+        kernel_from_source(derive.numpy_source(derive.backpropagate(one))) for one in (first, last)
+    )
+    return Model(first, last, body, head)
 
 
 def norm(arrays: Iterable[Array], axis: int | None = None) -> Array:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tasks import TASKS
 
 __all__ = ["PAGE", "PICTURE", "RESULTS", "digest", "line", "renewed", "rounded", "save", "write"]
 
@@ -74,36 +75,32 @@ def _tasks(results: Mapping[str, Any]) -> str:
                 run,
                 _range((r["loss"] for r in found), ".2g"),
                 _range((r["guessing"] for r in found), ".2g"),
-                _range(
-                    (100 * r["wrong"] / results["settings"]["tests"] for r in found), ".1f", " %"
-                ),
-                _range((r["before"][-1] for r in found), ".0e"),
-                _range((r["after"][-1] for r in found), ".0e"),
+                _range((r["wrong"] / results["settings"]["tests"] for r in found), ".1%"),
+                _range((r["before"][-1] for r in found), ".1g"),
+                _range((r["after"][-1] for r in found), ".1g"),
             )
         )
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
-def _range(values: Iterable[float], form: str, unit: str = "") -> str:
+def _range(values: Iterable[float], form: str) -> str:
     """From the least to the largest, or both at once where they are shown alike."""
     ends = sorted(values)
     low, high = (format(end, form) for end in (ends[0], ends[-1]))
-    return f"{low}{unit}" if low == high else f"{low} to {high}{unit}"
+    return low if low == high else f"{low} to {high}"
 
 
 def _settings(results: Mapping[str, Any]) -> str:
-    given, rates = results["settings"], {r["name"]: r["rate"] for r in results["runs"]}
-    return (
-        textwrap.fill(
-            f"{given['units']} units; {given['updates']} updates, each on {given['batch']} new sequences; "
-            f"Adam, rate {', '.join(f'{rate} ({name})' for name, rate in rates.items())}; gradients "
-            f"with a norm above {given['clip']:g} are scaled down to it; seeds "
-            f"{', '.join(map(str, given['seeds']))}; tested on {given['tests']} fresh sequences for "
-            f"each. All runs together took {results['minutes']:g} minutes on two cores.\n",
-            100,
-        )
-        + "\n"
+    given = results["settings"]
+    rates = ", ".join(f"{run['rate']} ({run['name']})" for run in results["runs"])
+    seeds = ", ".join(map(str, given["seeds"]))
+    text = (
+        f"{given['units']} units; {given['updates']} updates, each on {given['batch']} new "
+        f"sequences; Adam, rate {rates}; a gradient with a norm above {given['clip']:g} is scaled "
+        f"down to it; seeds {seeds}; each tested on {given['tests']} fresh sequences. All runs "
+        f"together took {results['minutes']:g} minutes on two cores."
     )
+    return textwrap.fill(text, 100) + "\n"
 
 
 PARTS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {"tasks": _tasks, "settings": _settings}
@@ -120,50 +117,61 @@ def _grouped(results: Mapping[str, Any]) -> dict[tuple[str, str], list[Mapping[s
 # The picture. Colours: Okabe & Ito, which all kinds of colour vision tell apart.
 
 STYLES: Sequence[Mapping[str, Any]] = (
-    {"color": "#000000", "linestyle": (0, (1, 1))},
-    {"color": "#56B4E9", "linestyle": (0, (5, 2))},
-    {"color": "#0072B2", "linestyle": "-"},
-    {"color": "#D55E00", "linestyle": (0, (4, 1, 1, 1))},
+    {"color": "#000000", "linestyle": (0, (1, 1)), "linewidth": 1.4},
+    {"color": "#56B4E9", "linestyle": (0, (5, 2)), "linewidth": 1.4},
+    {"color": "#0072B2", "linestyle": "-", "linewidth": 1.4},
+    {"color": "#D55E00", "linestyle": (0, (4, 1, 1, 1)), "linewidth": 1.4},
 )
-LOSSES = {"adding": "mean squared error", "temporal order": "cross-entropy"}
+TITLES = ("loss while training", "gradient over lag, before training", "gradient over lag, after")
 
 
 def picture(results: Mapping[str, Any], path: Path) -> None:
     """Loss curves, and gradient over lag before and after training; a line for each seed."""
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure  # an extra
 
-    figure = Figure(figsize=(13, 7.4), layout="constrained")
-    panels = figure.subplots(len(LOSSES), 3, sharex="col")
+    figure = Figure(figsize=(13, 7.6), layout="constrained")
+    panels = figure.subplots(len(TASKS), 3, sharex="col")
     styles = dict(zip((run["name"] for run in results["runs"]), STYLES, strict=True))
-    window, lag = results["settings"]["window"], results["settings"]["lag"]
+    rows = dict(zip(TASKS, panels, strict=True))
     for (task, run), found in _grouped(results).items():
-        row = panels[list(LOSSES).index(task)]
         for result in found:
-            name = run if result is found[0] and row is panels[0] else None
-            updates = window * (np.arange(len(result["curve"])) + 0.5)
-            row[0].plot(updates, result["curve"], **styles[run], linewidth=1.4, label=name)
-            for panel, when in zip(row[1:], ("before", "after"), strict=True):
-                panel.plot(result[when], **styles[run], linewidth=1.4)
-    for row, (task, loss) in zip(panels, LOSSES.items(), strict=True):
-        guessing = next(r["guessing"] for r in results["results"] if r["task"] == task)
-        row[0].axhline(guessing, color="0.6", linewidth=0.8, zorder=0)
-        row[0].text(updates[-1], guessing * 1.15, "guessing", color="0.4", ha="right", va="bottom")
-        row[0].set(ylabel=f"{task}: {loss}", yscale="log", ylim=(None, 6 * guessing))
-        low = 0.1 * min(min(r["before"] + r["after"]) for r in results["results"])
-        for panel in row[1:]:
-            panel.set(yscale="log", ylim=(low, 100), xlim=(0, lag))
-            panel.set_ylabel(r"$|\partial L/\partial s_{T-k}| \,/\, |\partial L/\partial s_T|$")
-    for panel, title in zip(
-        panels[0], ("loss", "gradient over lag, before", "gradient over lag, after"), strict=True
-    ):
+            _lines(rows[task], result, styles[run], results["settings"]["window"])
+    for task, row in rows.items():
+        _frame(row, task, results)
+    for panel, title in zip(panels[0], TITLES, strict=True):
         panel.set_title(title)
     for panel, label in zip(panels[-1], ("update", *2 * ("k, steps before the end",)), strict=True):
         panel.set_xlabel(label)
-    for panel in panels.flat:
-        panel.grid(color="0.9", linewidth=0.6)
+    for name, style in styles.items():
+        panels[0, 0].plot([], [], **style, label=name)
+    figure.legend(
+        loc="outside upper center", ncols=len(styles), frameon=False, handlelength=4, fontsize=12
+    )
+    figure.savefig(path, dpi=100, metadata={"Source": digest()})
+
+
+def _lines(row: Any, result: Mapping[str, Any], style: Mapping[str, Any], window: int) -> None:
+    updates = window * (np.arange(len(result["curve"])) + 0.5)
+    row[0].plot(updates, result["curve"], **style)
+    row[1].plot(result["before"], **style)
+    row[2].plot(result["after"], **style)
+
+
+def _frame(row: Any, task: str, results: Mapping[str, Any]) -> None:
+    """Axes, the loss of guessing, and where the first input that matters is."""
+    lag, own = results["settings"]["lag"], [r for r in results["results"] if r["task"] == task]
+    guessing, last = own[0]["guessing"], results["settings"]["updates"]
+    row[0].axhline(guessing, color="0.6", linewidth=0.8, zorder=0)
+    row[0].text(last, 1.2 * guessing, "guessing", color="0.35", ha="right", va="bottom")
+    row[0].set(yscale="log", ylim=(None, 6 * guessing), ylabel=f"{task}: {TASKS[task].shown[0]}")
+    low = min(min(r["before"] + r["after"]) for r in results["results"])
+    for panel in row[1:]:
+        panel.axvspan(*TASKS[task].first(lag), color="0.93", zorder=0)
+        panel.set(yscale="log", ylim=(low / 10, 100), xlim=(0, lag))
+        panel.set_ylabel(r"$|\partial L/\partial s_{T-k}| \,/\, |\partial L/\partial s_T|$")
+    for panel in row:
+        panel.grid(color="0.88", linewidth=0.6)
         panel.spines[["top", "right"]].set_visible(False)
-    figure.legend(loc="outside upper center", ncols=len(styles), frameon=False, handlelength=3.5)
-    figure.savefig(path, dpi=110, metadata={"Source": digest()})
 
 
 if __name__ == "__main__":

@@ -38,6 +38,7 @@ class Task:
         draw: (random, lag, batch) -> Sequences of length lag to 1.1 lag.
         wrong: (z, target) -> for each row whether the answer z is wrong.
         guessing: target -> the least mean loss of an answer that does not read the input.
+        first: lag -> the least and the most steps from the first input that matters to the end.
         shown: what the loss is called, and the number that it is multiplied by for that.
     """
 
@@ -47,6 +48,7 @@ class Task:
     draw: Callable[[np.random.Generator, int, int], Sequences]
     wrong: Callable[[Array, Array], npt.NDArray[np.bool_]]
     guessing: Callable[[Array], float]
+    first: Callable[[int], tuple[int, int]]
     shown: tuple[str, float]
 
 
@@ -96,6 +98,7 @@ TASKS = {
             draw=adding,
             wrong=lambda z, target: np.abs(z - target)[:, 0] > 0.04,
             guessing=lambda target: float(np.var(target)) / 2,
+            first=lambda lag: (lag - min(10, lag // 2), lag + lag // 10 - 1),
             shown=("mean squared error", 2.0),
         ),
         Task(
@@ -105,6 +108,7 @@ TASKS = {
             draw=temporal_order,
             wrong=lambda z, target: z.argmax(-1) != target.argmax(-1),
             guessing=lambda target: float(np.log(target.shape[1])),
+            first=lambda lag: (lag - lag // 5 - 1, lag - 1),
             shown=("cross-entropy", 1.0),
         ),
     )

@@ -5,10 +5,12 @@ writes results.json; then report.py writes memory.png and the tables of docs/mem
 """
 
 import os
+import sys
 import time
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from multiprocessing import get_context
 from typing import Any
 
@@ -18,7 +20,7 @@ from model import Model, emit, norm
 from report import line, rounded, save, write
 from tasks import TASKS, Array, Task
 
-__all__ = ["RUNS", "SETTINGS", "Adam", "Run", "Settings", "begin", "learn", "lags"]
+__all__ = ["RUNS", "SETTINGS", "Adam", "Run", "Settings", "begin", "lags", "learn"]
 
 
 @dataclass(frozen=True)
@@ -74,13 +76,13 @@ class Adam:
     def __init__(self, params: Tree, rate: float, clip: float) -> None:
         self.params, self.rate, self.clip, self.count = params, rate, clip, 0
         self.places = [(part, name) for part in params for name in params[part]]
-        self.mean = {place: 0.0 for place in self.places}
-        self.square = {place: 0.0 for place in self.places}
+        self.mean: dict[tuple[str, str], Any] = dict.fromkeys(self.places, 0.0)
+        self.square: dict[tuple[str, str], Any] = dict.fromkeys(self.places, 0.0)
 
     def step(self, grads: Mapping[str, Mapping[str, Array]]) -> None:
         """Change the parameters in place."""
         self.count += 1
-        whole = norm(grads[part][name] for part, name in self.places)
+        whole = float(norm(grads[part][name] for part, name in self.places))
         scale = self.clip / max(whole, self.clip)
         for part, name in self.places:
             g, place = scale * grads[part][name], (part, name)
@@ -94,7 +96,7 @@ class Adam:
 def begin(model: Model, task: Task, run: Run, settings: Settings, seed: int) -> Tree:
     """Parameters before training: uniform within 1/sqrt(units), and the biases of `run`.
 
-    The recurrent matrix of a cell without gates is orthogonal, the best start that it can have.
+    The recurrent matrix of a cell without gates is orthogonal: it shrinks nothing that it carries.
     """
     random = stream(seed, FIRST)
     bound = settings.units**-0.5
@@ -133,7 +135,7 @@ def learn(name: str, run: Run, settings: Settings, seed: int) -> dict[str, Any]:
     """Train once, in float32.
 
     Returns:
-        The mean loss of each window of updates, loss and share of wrong answers on fresh
+        The mean loss of each window of updates, loss and number of wrong answers on fresh
         sequences, and gradients by lag before and after.
     """
     task = TASKS[name]
@@ -164,6 +166,8 @@ def learn(name: str, run: Run, settings: Settings, seed: int) -> dict[str, Any]:
 
 def main() -> None:
     """Every run of the page, two at a time."""
+    if find_spec("matplotlib") is None:
+        sys.exit("train.py: matplotlib is not installed; run `pip install matplotlib`")
     os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"  # of the processes
     start = time.perf_counter()
     jobs = [

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import sympy as sp
+from core import CORE, GROWN_CORE
 from entries import entries
 
 from derive.differentials import (
@@ -20,15 +21,21 @@ from derive.differentials import (
 from derive.expressions import MatrixSymbol, OneMatrix, parts_of, stack, times, zero
 from derive.gradients import Gradients, gradients
 from derive.language import parse
-from derive.zoo import load, names
+from derive.zoo import load
 
 FUNCTIONS = {
     "sigmoid": lambda z: 1 / (1 + np.exp(-z)),
     "tanh": np.tanh,
     "exp": np.exp,
     "softplus": lambda z: np.log(1 + np.exp(z)),
+    "reciprocal": lambda z: 1 / z,
+    "sqrt": np.sqrt,
+    "relu": lambda z: z if z.real > 0 else 0 * z,
+    "abs": lambda z: z if z.real > 0 else -z,
+    "sign": lambda z: np.sign(z.real),
+    "heaviside": lambda z: np.heaviside(z.real, 0),
 }
-CELLS = {name: load(name) for name in names()} | {
+CELLS = {name: load(name) for name in (*CORE, *GROWN_CORE)} | {
     "stacked": parse("input x[m]\nstate h[n]\nh = tanh(W @ [h[t-1], x, h[t-1]]) * h[t-1] ** 2"),
     "two sizes": parse(
         "input x[m]\nstate h[n], C[k]\nC = softplus(V @ h[t-1]) + 0.5 * C[t-1]\n"
@@ -47,7 +54,7 @@ class Step:
 
     def __init__(self, derived: Gradients) -> None:
         self.g = derived
-        sizes = {"n": 3, "m": 2, "k": 4}
+        sizes = {"n": 3, "m": 2, "k": 4, "d": 5, "r": 2}
         self.sizes = {d: sizes[d.name] for d in derived.cell.dimensions}
         random = np.random.default_rng(7)
         cell = derived.cell

@@ -5,13 +5,12 @@ this holds on every piece of it. Kernels are compared with numbers, on examples 
 poles.
 """
 
-import re
 from functools import cache
 
 import numpy as np
 import pytest
 import sympy as sp
-from articles import check_balance
+from articles import check_balance, unbroken
 from domains import judged, says_enough
 from emitted import kernel_of
 from polynomials import SwellError
@@ -187,7 +186,3 @@ def test_its_article_is_balanced_and_has_every_claim(name: str) -> None:
     for claim in claims(name):
         assert unbroken(claim.latex) in flat
 
-
-def unbroken(tex: str) -> str:
-    """Formulas as they are before they are broken into lines."""
-    return re.sub(r"\\notag|\\\\\*?|\s|&|\\q?quad|\{\}", "", tex)

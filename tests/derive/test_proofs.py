@@ -196,7 +196,17 @@ def test_what_is_too_large_is_not_decided_and_says_so(monkeypatch: pytest.Monkey
     monkeypatch.setattr(derive.normal_form, "MAX_TERMS", 3)
     found = sweep(LSTM)
     assert (found.verdict, found.level, found.example) == ("not decided", "", "")
-    assert found.method == "more than 3 terms; equality was not decided"
+    assert found.method == "more than 3 terms to compare, but no counterexample was found"
+
+
+def test_what_is_too_large_may_still_be_refuted_by_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, *rest = LSTM.states
+    wrong = replace(LSTM, states=(replace(first, terms=first.terms[:-1]), *rest))
+    monkeypatch.setattr(derive.normal_form, "MAX_TERMS", 3)
+    found = sweep(wrong)
+    assert (found.verdict, found.level, found.remainder) == ("refuted", "decided", ())
+    assert found.method == "more than 3 terms to compare, and a numeric counterexample"
+    assert found.example
 
 
 def test_values_that_are_not_finite_refute_nothing() -> None:

@@ -6,6 +6,7 @@ import numpy as np
 from cells_strategy import cells
 from entries import Entries, entries, grid
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from polynomials import Generators, Polynomial
 
 from derive.cell import Cell, Equation, lag
@@ -15,12 +16,14 @@ from derive.expressions import (
     Expr,
     HadamardPower,
     HadamardProduct,
+    LogSumExp,
     MatAdd,
     MatMul,
     MatrixSymbol,
     OneMatrix,
     Transpose,
     coefficient,
+    spread_of,
 )
 from derive.language import parse
 from derive.language.names import EMITTED
@@ -38,7 +41,7 @@ def is_name(expr: Expr) -> bool:
 
 def is_one_operation(expr: Expr) -> bool:
     """A function of a name, a stack of names, or a sum of products with names."""
-    if isinstance(expr, Apply):
+    if isinstance(expr, Apply | LogSumExp):
         return is_name(expr.argument)
     if isinstance(expr, BlockMatrix):
         return all(is_name(row[0]) for row in expr.blocks.tolist())
@@ -47,11 +50,15 @@ def is_one_operation(expr: Expr) -> bool:
 
 
 def is_product(expr: Expr) -> bool:
-    if isinstance(expr, MatMul):
-        matrix, vector = expr.args
-        plain = matrix.args[0] if isinstance(matrix, Transpose) else matrix
-        return is_name(plain) and is_name(vector)
+    if isinstance(expr, MatMul) and spread_of(expr) is None:
+        return all(is_operand(side) for side in expr.args)
     return is_elementwise(expr)
+
+
+def is_operand(expr: Expr) -> bool:
+    """A side of a matrix product: a name, its transpose, or ones."""
+    plain = expr.args[0] if isinstance(expr, Transpose) else expr
+    return is_name(plain) or isinstance(expr, OneMatrix)
 
 
 def is_elementwise(expr: Expr) -> bool:
@@ -60,18 +67,19 @@ def is_elementwise(expr: Expr) -> bool:
         return all(is_elementwise(arg) for arg in rest.args)
     if isinstance(rest, HadamardPower):
         return is_elementwise(rest.args[0])
-    return is_name(rest) or isinstance(rest, OneMatrix)
+    scalar = spread_of(rest)
+    return is_name(rest if scalar is None else scalar) or isinstance(rest, OneMatrix)
 
 
 @settings(deadline=None)
-@given(cells(depth=3))
+@given(st.one_of(cells(depth=3), cells(depth=2, grown=True)))
 def test_each_right_side_is_one_operation_on_names(cell: Cell) -> None:
     for assignment in single_assignment(cell):
         assert is_one_operation(assignment.value), assignment
 
 
 @settings(deadline=None)
-@given(cells(depth=3))
+@given(st.one_of(cells(depth=3), cells(depth=2, grown=True)))
 def test_each_name_is_assigned_once_and_before_it_is_read(cell: Cell) -> None:
     known = {v.name for v in (*cell.inputs, *cell.parameters)}
     known |= {lag(s.name) for s in cell.states}
@@ -107,7 +115,7 @@ def test_every_equation_keeps_its_value(cell: Cell) -> None:
 
 
 @settings(deadline=None)
-@given(cells(depth=3))
+@given(st.one_of(cells(depth=3), cells(depth=2, grown=True)))
 def test_no_two_assignments_that_were_introduced_have_the_same_value(cell: Cell) -> None:
     written = {e.name for e in cell.equations}
     introduced = [a.value for a in single_assignment(cell) if a.name not in written]
@@ -148,3 +156,27 @@ def test_each_assignment_says_which_equation_it_comes_from() -> None:
 def test_sums_of_names_stay_in_place() -> None:
     found = assigned("input x[n]\nstate h[n]\nz = sigmoid(x)\nh = (1 - z) * x + z * h[t-1]")
     assert list(found) == ["z", "h"]
+
+
+def test_scalars_have_names_and_fill_what_they_meet() -> None:
+    found = single_assignment(
+        parse("input x[m]\nstate h[n]\nparameter s[1]\nh = s * dot(x, x) * (W @ x) / norm(x)")
+    )
+    square, *scalars, product, last = found
+    assert str(square.value) == "HadamardProduct(x, x)"
+    assert {a.value.shape for a in scalars} == {(1, 1)}
+    assert [type(a.value).__name__ for a in scalars].count("MatMul") == 1, "x @ x is summed once"
+    assert str(product.value) == "W*x"
+    assert [a.name for a in found][-1] == last.name == "h"
+    assert {s.name for s in last.value.atoms(MatrixSymbol)} == {scalars[-1].name, product.name}
+
+
+def test_both_sides_of_an_outer_product_get_names() -> None:
+    text = "input x[m]\nstate h[n], C[n, m]\nh = C[t-1] @ x\nC = outer(U @ h + b, W @ x + c)\n"
+    found = {a.name: str(a.value) for a in single_assignment(parse(text))}
+    assert found == {
+        "h": "C[t-1]*x",
+        "M_C": "U*h + b",
+        "v_C": "W*x + c",
+        "C": "M_C*v_C.T",
+    }

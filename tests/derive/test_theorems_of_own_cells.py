@@ -140,12 +140,13 @@ def test_a_sum_beside_a_factor_is_bracketed() -> None:
 
 
 def test_a_value_that_two_equations_share_belongs_to_both() -> None:
-    (statement,) = stated("a value that two equations share", "total derivative")
-    assert "(dC_t/dh_{t-1}) diag((1 - tanh(C_{t-1}) ** 2) * o_{t-1}), total" in statement
-    assert remainder("a value that two equations share", statement) == (
-        "diag(f_t * (1 - f_t) * C_{t-1}) U_f "
-        "diag((1 - tanh(C_{t-1}) ** 2) * p * o_{t-1} * (1 - o_{t-1}) * tanh(C_{t-1}))",
-    )
+    """The output shows tanh(C) itself and through the gate o, which is no state."""
+    ((statement, verdict),) = stated("a value that two equations share", "total derivative").items()
+    assert verdict == "proved"
+    assert (
+        "(dC_t/dh_{t-1}) (diag((1 - tanh(C_{t-1}) ** 2) * p * o_{t-1} * (1 - o_{t-1}) "
+        "* tanh(C_{t-1})) + diag((1 - tanh(C_{t-1}) ** 2) * o_{t-1})), total"
+    ) in statement
 
 
 def test_a_memory_that_nobody_shows_has_no_total_derivative_beside_its_path() -> None:

@@ -2,10 +2,12 @@
 
 import re
 
+from core import CORE, GROWN_CORE
+
 from derive.cell import Cell
 from derive.claim import DECIDED, PROVED, REFUTED, VOID, Claim
 from derive.language import parse
-from derive.zoo import load, names
+from derive.zoo import load
 
 CLAIMS = (
     Claim(
@@ -61,10 +63,20 @@ def joined(text: str) -> str:
 
 def cells() -> dict[str, Cell]:
     users = {"long_names": joined(LONG_NAMES), "stacked": STACKED}
-    return {n: load(n) for n in names()} | {n: parse(text, n) for n, text in users.items()}
+    zoo = {name: load(name) for name in (*CORE, *GROWN_CORE)}
+    return zoo | {name: parse(text, name) for name, text in users.items()}
 
 
 CELLS = cells()
+
+
+_NOTE = re.compile(r"&+ (\\qquad\\quad )?\\text\{\\small .*?\}(?= \\label| \\notag|\\\\|\n)")
+_LAYOUT = re.compile(r"\\label\{[^}]*\}|\\notag|\\\\\*?|\s|&|\\q?quad|\{\}")
+
+
+def unbroken(tex: str, notes: bool = True) -> str:
+    """Formulas as they are before they are broken into lines, with the notes beside or without."""
+    return _LAYOUT.sub("", tex if notes else _NOTE.sub("", tex))
 
 
 def check_balance(tex: str) -> None:

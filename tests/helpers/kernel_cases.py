@@ -1,21 +1,22 @@
-"""The cells that emitted kernels are tested with: the zoo's, and awkward ones."""
+"""The cells that emitted kernels are tested with: the zoo's core, and awkward ones."""
 
 from collections.abc import Callable
 from functools import cache
 from types import ModuleType
 
 import numpy as np
+from core import CORE
 from emitted import SIZES, kernel_of
 from odd_cells import ODD, odd
 
 from derive.gradients import Gradients, gradients
-from derive.zoo import load, names
+from derive.zoo import load
 from verify.kernels import Example
 from verify.strategies import make_example
 
 __all__ = ["ALL", "DTYPES", "ZOO", "derived_for", "made"]
 
-ZOO = tuple(names())
+ZOO = CORE
 ALL = (*ZOO, *ODD)
 DTYPES = (np.float64, np.float32)
 

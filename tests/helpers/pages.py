@@ -46,7 +46,7 @@ NOT_RUN = {
 BY_HAND = ("python benchmarks/",)
 
 _FENCE = re.compile(r"\s*```(\S*)")
-_FILE = re.compile(r"# ([\w-]+\.(?:py|cell))")
+_FILE = re.compile(r"# ([\w-]+\.(?:py|cell|network))")
 _FIGURE, _LONG, _DURATION = r"(\d(?:\.\d+)?e[-+]\d+)", r"(\d+\.\d{11,})", r"\d+(?:\.\d+)? s\b"
 _TOKEN = re.compile(rf"{_FIGURE}|{_LONG}|({_DURATION})|(\.\.\.)")
 

@@ -75,7 +75,7 @@ def loss(
         keep: what is done to each entry of each equation's value, once it is computed.
         number: a constant as a scalar.
     """
-    total, states = sp.S.Zero, given.initial
+    total, states = 0, given.initial
     for inputs, dy in zip(given.inputs, given.dy, strict=True):
         values = {**given.parameters, **inputs, **{lag(k): s for k, s in states.items()}}
         for equation in cell.equations:
@@ -110,11 +110,12 @@ class Unrolled:
 
     def differing(self, derived: Gradients) -> list[str]:
         """The entries of the gradients in which the derived recurrence says something else."""
+        right = self.gradients  # first, as it says where something swells
         found = self._run(derived)
-        assert found.keys() == self.gradients.keys()
+        assert found.keys() == right.keys()
         return [
             f"{name}{list(place)}"
-            for name, truth in self.gradients.items()
+            for name, truth in right.items()
             for place in np.ndindex(*truth.shape)
             if found[name].shape != truth.shape or found[name][place] != truth[place]
         ]
@@ -198,11 +199,14 @@ class Value(AtomicExpr):
     def free_symbols(self) -> set[sp.Symbol]:
         return self.expr.free_symbols
 
-    def _eval_derivative_n_times(self, by: sp.Symbol, times: int) -> sp.Expr:
-        assert times == 1
+    def _eval_derivative(self, by: sp.Symbol) -> sp.Expr:
         if by not in self.derivatives:
             self.derivatives[by] = Value(self.expr._eval_derivative(by))
         return self.derivatives[by]
+
+    def _eval_derivative_n_times(self, by: sp.Symbol, times: int) -> sp.Expr:
+        assert times == 1
+        return self._eval_derivative(by)
 
 
 @cache

@@ -1,7 +1,5 @@
 """Matrix memories, norms, scalars, kinks and lags: judged by every property, rightly."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from grown_cells import GROWN, grown

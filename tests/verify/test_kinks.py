@@ -17,7 +17,7 @@ from verify.strategies import make_example
 DISTANCES = (*np.logspace(-12, -0.4, 40), *(0.0,))
 
 
-def beside(function, distance, side=1.0, smooth="0"):
+def beside(function, distance, side=1.0):
     """A cell whose argument of `function` is that far from zero, at b = 0.5."""
     text = f"input x[n]\nstate h[n]\nh = {function}(b - x) + tanh(b)"
     return Example(

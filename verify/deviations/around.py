@@ -18,7 +18,6 @@ __all__ = [
     "initial_states",
     "inputs_moved",
     "not_carried",
-    "offset_later",
     "output_other",
     "padding",
     "plain",
@@ -115,27 +114,6 @@ def not_carried(model: Model) -> Iterator[Variant]:
             yield Variant(f"{label} for {state.name}[t-1] at every step", new)
 
 
-def offset_later(model: Model) -> Iterator[Variant]:
-    """A state of the step before the last one: two steps back."""
-    for state in model.cell.states:
-        kept: dict[str, Any] = {}
-
-        def start(
-            field: Field,
-            t: int,
-            read: States,
-            first: States,
-            state: str = state.name,
-            kept: dict[str, Any] = kept,
-        ) -> States:
-            before = read[state] if t == 0 else kept["value"]
-            kept["value"] = read[state]
-            return {**read, state: before}
-
-        new = replace(model, starting=(*model.starting, start))
-        yield Variant(f"{state.name}[t-2] for {state.name}[t-1]", new)
-
-
 def reversed_time(model: Model) -> Iterator[Variant]:
     """The sequence from its end to its start; outputs as they come, or in the order of inputs."""
 
@@ -144,10 +122,7 @@ def reversed_time(model: Model) -> Iterator[Variant]:
         return replace(e, inputs=inputs)
 
     def back(field: Field, e: Example, found: Results) -> Results:
-        return {n: _flipped(field, v, e) if len(v) == e.steps and n in back_names else v
-                for n, v in found.items()}
-
-    back_names = {"y"}
+        return found | {"y": _flipped(field, found["y"], e)}
 
     def dy_back(e: Example) -> Example:
         return e if e.dy is None else replace(e, dy=_turned(e.dy, e.lengths))
@@ -155,9 +130,7 @@ def reversed_time(model: Model) -> Iterator[Variant]:
     def dx_back(field: Field, e: Example, found: Results) -> Results:
         return {n: _flipped(field, v, e) if n in e.inputs else v for n, v in found.items()}
 
-    base = replace(
-        model, given=(*model.given, turned), finishing=(*model.finishing, dx_back)
-    )
+    base = replace(model, given=(*model.given, turned), finishing=(*model.finishing, dx_back))
     yield Variant("outputs in the order of computing", base)
     both = replace(base, values=(*model.values, back), upstream=(*model.upstream, dy_back))
     yield Variant("outputs in the order of inputs", both)

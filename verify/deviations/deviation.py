@@ -9,8 +9,8 @@ from verify.deviations.model import Model
 
 __all__ = ["Deviation", "Family", "Side", "Variant"]
 
-# Where it shows first: in outputs, in gradients, or in how calls behave.
-Side = Literal["forward", "backward", "conduct"]
+# Where it shows: in outputs, in gradients, in how calls behave, or not everywhere.
+Side = Literal["forward", "backward", "conduct", "sometimes"]
 
 
 @dataclass(frozen=True)

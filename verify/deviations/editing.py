@@ -108,9 +108,7 @@ def with_equation(model: Model, name: str, value: Expr) -> Model:
 
 def with_renamed(model: Model, names: dict[Name, Name]) -> Model:
     """The model whose equations read other names, all at once."""
-    equations = tuple(
-        Equation(e.name, e.value.xreplace(names)) for e in model.equations.equations
-    )
+    equations = tuple(Equation(e.name, e.value.xreplace(names)) for e in model.equations.equations)
     return _with(model, replace(model.equations, equations=equations))
 
 

@@ -100,9 +100,7 @@ def term_multiplied(factor: int, roles: tuple[str, ...] = ROLES) -> Variants:
                 if _role(model, term) in roles:
                     other = scale(sp.Integer(factor), term)
                     value = rebuild(add(*node.args[:k], other, *node.args[k + 1 :]))
-                    yield Variant(
-                        f"{_short(term)} in {name}", with_equation(model, name, value)
-                    )
+                    yield Variant(f"{_short(term)} in {name}", with_equation(model, name, value))
 
     return variants
 

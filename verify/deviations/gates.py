@@ -149,9 +149,7 @@ def stale(model: Model) -> Iterator[Variant]:
     for equation in model.equations.equations:
         for state in model.equations.states:
             for old, new in ((state.now, state.before), (state.before, state.now)):
-                late = new == state.now and (
-                    order.index(state.name) >= order.index(equation.name)
-                )
+                late = new == state.now and (order.index(state.name) >= order.index(equation.name))
                 if old in equation.value.atoms(MatrixSymbol) and not late:
                     value = equation.value.xreplace({old: new})
                     label = f"{new.name} for {old.name} in {equation.name}"

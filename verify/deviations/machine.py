@@ -72,7 +72,7 @@ class Known(dict[str, Any]):
         if other is None:
             raise KeyError(key)
         inside = 0 <= other < len(self.steps)
-        here = self.steps[other if inside else self.t][name]
+        here = self.steps[other][name] if inside else self[name]
         lives = self.mask[other] if inside else np.zeros_like(self.mask[0])
         return self.field.where(lives, here, self.field.zeros((1, 1, 1)))
 

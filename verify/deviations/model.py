@@ -81,3 +81,11 @@ class Model:
         """The formulas of backward."""
         return gradients(self.equations) if self.formulas is None else self.formulas
 
+    @property
+    def consistent(self) -> bool:
+        """Whether its gradients are surely those of its own forward: nothing but equations."""
+        hooks = (
+            *(self.given, self.upstream, self.starting, self.ending, self.values, self.tape),
+            *(self.carrying, self.summing, self.finishing),
+        )
+        return self.formulas is None and not any(hooks)

@@ -73,8 +73,9 @@ omitted = _sloped(lambda name, z, y: OneMatrix(*y.shape))
 
 # The formula in the output, given the argument: 1 - C**2 for 1 - tanh(C)**2.
 at_argument = _sloped(
-    lambda name, z, y: _slope_as(name, z, z) if y in _slope_as(name, z, y).atoms(MatrixSymbol)
-    else None
+    lambda name, z, y: (
+        _slope_as(name, z, z) if y in _slope_as(name, z, y).atoms(MatrixSymbol) else None
+    )
 )
 
 # The derivative of a value that is activated already: 1 - tanh(tanh(z))**2.
@@ -83,9 +84,7 @@ activated = _sloped(lambda name, z, y: _slope_as(name, y, apply(name, y)))
 negated = _sloped(lambda name, z, y: scale(-1, _slope_as(name, z, y)))
 
 _OTHERS = {"sigmoid": "tanh", "tanh": "sigmoid", "relu": "tanh"}
-of_another = _sloped(
-    lambda name, z, y: _slope_as(_OTHERS[name], z, y) if name in _OTHERS else None
-)
+of_another = _sloped(lambda name, z, y: _slope_as(_OTHERS[name], z, y) if name in _OTHERS else None)
 
 
 def _formulas(name: str, z: Expr, y: Expr) -> list[tuple[str, Expr]]:
@@ -115,5 +114,3 @@ def stale(model: Model) -> Iterator[Variant]:
 
         for variant in _sloped(moved)(model):
             yield replace(variant, label=f"{variant.label}, at {when}")
-
-

@@ -10,10 +10,13 @@ from verify.deviations.machine import predicted, quick
 from verify.deviations.model import Model
 from verify.diagnosis.observing import Observation, Right, Seen, agree, flat, flat_bounds, outside
 
-__all__ = ["Candidate", "Candidates"]
+__all__ = ["Candidate", "Candidates", "chosen"]
 
 # A candidate that explains agrees with what is seen up to rounding on both sides.
 TIMES = 2.0
+
+# So many observations decide, with bounds; the others have sifted.
+SURE = 4
 
 
 @dataclass(frozen=True)
@@ -72,31 +75,42 @@ class Candidates:
         return self._sure[key]
 
     def explaining(
-        self, seen: Sequence[Observation], names: frozenset[str], extra: Sequence[Candidate] = ()
+        self,
+        seen: Sequence[Observation],
+        names: frozenset[str],
+        extra: Sequence[Candidate] = (),
+        extra_only: bool = False,
     ) -> list[Candidate]:
         """The candidates that agree with all observations in these results.
 
         The first observation sifts, so it should be the one that is most wrong.
         """
         wrong = frozenset().union(*(o.wrong for o in seen)) & names
-        left = [c for c in (*self.all, *extra) if c.only is None or wrong <= c.only]
+        left = [c for c in (*(() if extra_only else self.all), *extra) if c.only is None or wrong <= c.only]
         for o in seen:
-            digits = _digits(o)
             here = names & o.results.keys()
-            left = [c for c in left if agree(o.results, self.quick(c, o.right), here, digits)]
-        return [c for c in left if all(self.agrees(c, o, names) for o in seen)]
+            left = [
+                c
+                for c in left
+                if agree(o.results, self.quick(c, o.right), here, _digits(o, c.variant.model))
+                and (c.variant.model.precision is None or _blurred(o, here))
+            ]
+        sure = chosen(seen, names)
+        return [c for c in left if all(self.agrees(c, o, names) for o in sure)]
 
     def partly(
         self, seen: Sequence[Observation], names: frozenset[str], wrong: frozenset[str]
     ) -> tuple[Candidate | None, frozenset[str]]:
         """The candidate that explains most of the wrong results without spoiling others."""
         best: tuple[Candidate | None, frozenset[str]] = None, frozenset()
-        first, digits = seen[0], _digits(seen[0])
+        first, digits = seen[0], _digits(seen[0], self.base)
         for c in self.all:
             found = self.quick(c, first.right)
             told = {n for n in wrong if agree(first.results, found, (n,), digits)}
             if len(told) > len(best[1]):
-                sure = frozenset(n for n in told if all(self.agrees(c, o, frozenset((n,))) for o in seen))
+                sure = frozenset(
+                    n for n in told if all(self.agrees(c, o, frozenset((n,))) for o in seen)
+                )
                 if len(sure) > len(best[1]):
                     best = c, sure
         return best
@@ -108,8 +122,29 @@ class Candidates:
         return not outside(got, value, bound, TIMES)
 
 
-def _digits(o: Observation) -> float:
-    return float(np.sqrt(np.finfo(o.example.dtype).eps))
+def chosen(seen: Sequence[Observation], names: frozenset[str]) -> list[Observation]:
+    """The observations that rounding is bounded on: short ones, and some that are wrong."""
+    order = sorted(seen, key=lambda o: (not o.wrong & names, o.example.steps))
+    return order[:SURE]
+
+
+def _digits(o: Observation, model: Model) -> float:
+    unit = float(np.finfo(o.example.dtype).eps)
+    coarse = model.precision.unit if model.precision else 0.0
+    return float(np.sqrt(max(unit, coarse)))
+
+
+def _blurred(o: Observation, names: frozenset[str]) -> bool:
+    """Whether most entries are outside of their bounds, as they are in a coarser format.
+
+    Exact zeros stay what they are.
+    """
+    off, count = 0, 0
+    for n in names:
+        far = np.abs(o.results[n] - o.right.results[n]) > o.right.bounds[n]
+        off += int(far.sum())
+        count += int((o.right.results[n] != 0).sum())
+    return o.example.dtype == np.float32 or 2 * off > count
 
 
 def local(base: Model, model: Model) -> frozenset[str] | None:

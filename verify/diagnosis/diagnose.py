@@ -5,18 +5,19 @@ the implementation gives, up to rounding. No tolerance: the bounds belong to the
 formulas. All that explain equally are listed, in the order of the table.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
 from derive.cell import Cell
-from derive.gradients import gradients
-from verify.deviations.deviation import Deviation, Variant
+from derive.gradients import Gradients, gradients
+from verify.deviations.deviation import Deviation
 from verify.deviations.machine import predicted
 from verify.deviations.model import Model
 from verify.deviations.table import DEVIATIONS
-from verify.diagnosis.candidates import Candidate, Candidates
+from verify.diagnosis.behaving import misbehaving
+from verify.diagnosis.candidates import Candidate, Candidates, chosen
 from verify.diagnosis.conditions import condition
 from verify.diagnosis.estimates import ESTIMATES
 from verify.diagnosis.observing import (
@@ -30,14 +31,12 @@ from verify.diagnosis.observing import (
     standard,
 )
 from verify.kernels import Example, Kernel
+from verify.properties import Failure, Skip, Trial
+from verify.properties.oracles import differences
 
-__all__ = ["Answer", "Cause", "Diagnosis", "Library", "diagnose"]
+__all__ = ["Answer", "Cause", "Diagnosis", "Library", "behaviour", "diagnose"]
 
 Answer = Literal["yes", "no", "not judged"]
-
-# Rows are asked in this order: those without a free number first.
-TABLE = DEVIATIONS
-
 
 @dataclass(frozen=True)
 class Cause:
@@ -49,7 +48,6 @@ class Cause:
         variant: which one.
         explains: the wrong results that it reproduces; 'd W_f' is the gradient of W_f.
         only: where the implementation does it, if not everywhere.
-        with_next: whether the next one is needed as well.
     """
 
     deviation: str
@@ -58,14 +56,14 @@ class Cause:
     by_design: bool
     explains: tuple[str, ...]
     only: str = ""
-    together: int = 0
 
     @property
     def text(self) -> str:
         """In a line."""
         where = f" (only {self.only})" if self.only else ""
         kind = "deviates by design: " if self.by_design else ""
-        return f"{kind}{self.cause}: {self.variant}{where}"
+        which = f": {self.variant}" if self.variant else ""
+        return f"{kind}{self.cause}{which}{where}"
 
 
 @dataclass(frozen=True)
@@ -98,7 +96,7 @@ class Library:
 
     cell: Cell
     examples: tuple[Example, ...]
-    rows: tuple[Deviation, ...] = field(default=TABLE)
+    rows: tuple[Deviation, ...] = field(default=DEVIATIONS)
 
     @classmethod
     def of(cls, cell: Cell, extra: Iterable[Example] = (), seed: int = 0) -> "Library":
@@ -135,24 +133,48 @@ class Library:
 
 
 def diagnose(
-    cell: Cell, kernel: Kernel, *, backwards: bool = True, library: Library | None = None
+    cell: Cell,
+    kernel: Kernel,
+    *,
+    backwards: bool = True,
+    failed: Mapping[str, Example] | None = None,
+    library: Library | None = None,
 ) -> Diagnosis:
     """Which known deviations reproduce what an implementation does.
 
     Args:
         backwards: whether it has gradients.
+        failed: properties that fail, each with an example, where that is known.
         library: of the cell; None makes one.
     """
     library = Library.of(cell) if library is None else library
-    seen = observed(kernel, library.rights, gradients(cell), backwards)
-    if not seen:
-        return Diagnosis("not judged", "not judged", (), ())
-    return _Work(library, seen).diagnosis()
+    derived = gradients(cell)
+    seen = observed(kernel, library.rights, derived, backwards)
+    found = Diagnosis("not judged", "not judged", (), ())
+    if seen:
+        found = _Work(library, kernel, derived, seen).diagnosis()
+    return behaviour(library, kernel, failed or {}, found)
+
+
+def behaviour(
+    library: Library, kernel: Kernel, failed: Mapping[str, Example], found: Diagnosis
+) -> Diagnosis:
+    """The diagnosis with ways to misbehave, where formulas do not explain all that is wrong."""
+    if not failed or found.explained:
+        return found
+    conduct = [row for row in library.rows if row.side == "conduct"]
+    more = tuple(
+        Cause(row.name, row.cause, variant.label if variant else "", row.by_design, (name,))
+        for row, variant, name in misbehaving(kernel, gradients(library.cell), conduct, failed)
+    )
+    return replace(found, causes=(*found.causes, *more))
 
 
 @dataclass
 class _Work:
     library: Library
+    kernel: Kernel
+    derived: Gradients
     seen: list[Observation]
 
     def diagnosis(self) -> Diagnosis:
@@ -160,32 +182,39 @@ class _Work:
         wrong = frozenset().union(*(o.wrong for o in self.seen))
         values = frozenset(n for n in names if not n.startswith("d "))
         grads = names - values
-        is_cell: Answer = "no" if wrong & values else "yes"
         if not wrong & values:
-            bases, causes = [self.library.right], ()
-        else:
-            found = self.explained(self.library.forward, values)
-            causes = tuple(_cause(c, wrong & values, only) for c, only in found)
-            bases = [c.variant.model for c, only in found if not only]
+            own: Answer = "no" if wrong else "yes" if grads else "not judged"
+            causes = self.backward(self.library.right, grads, wrong) if wrong else ()
+            return Diagnosis("yes", own, causes, _sorted(wrong))
+        found = self.explained(self.library.forward, values)
+        causes = tuple(_cause(c, wrong & values, only) for c, only in found)
         if not grads:
-            return Diagnosis(is_cell, "not judged", causes, _sorted(wrong))
-        if not bases:
-            return Diagnosis(is_cell, "not judged", causes, _sorted(wrong))
-        own = [k for k, base in enumerate(bases) if self.follows(base, grads)]
-        if own:
-            if causes:  # only those whose gradient is seen as well
-                causes = tuple(
-                    replace(causes[k], explains=_sorted(wrong)) for k in own
-                )
-            return Diagnosis(is_cell, "yes", causes, _sorted(wrong))
-        more = self.backward(bases[0], grads, wrong & grads)
-        return Diagnosis(is_cell, "no", (*causes, *more), _sorted(wrong))
+            return Diagnosis("no", "not judged", causes, _sorted(wrong))
+        models = [c.variant.model for c, only in found if not only]
+        whole = [k for k, model in enumerate(models) if self.follows(model, grads)]
+        own = "yes" if any(models[k].consistent for k in whole) else self.by_differences()
+        if whole:  # those whose gradients are seen as well
+            causes = tuple(replace(causes[k], explains=_sorted(wrong)) for k in whole)
+        elif own == "yes":
+            causes = tuple(replace(c, explains=_sorted(wrong)) for c in causes)
+        elif models:
+            causes = (*causes, *self.backward(models[0], grads, wrong & grads))
+        return Diagnosis("no", own, causes, _sorted(wrong))
+
+    def by_differences(self) -> Answer:
+        """Whether gradients are those of its own forward, by differences of that."""
+        for o in sorted(self.seen, key=lambda o: o.example.steps * o.example.batch):
+            if o.wrong and o.example.dtype.itemsize == 8 and o.example.steps > 1:
+                found = differences(Trial(self.kernel, o.example, self.derived))
+                if not isinstance(found, Skip):
+                    return "no" if isinstance(found, Failure) else "yes"
+        return "not judged"
 
     def follows(self, base: Model, names: frozenset[str]) -> bool:
         """Whether all gradients are those of the base."""
         if base is self.library.right:
             return not any(o.wrong & names for o in self.seen)
-        return all(_agrees(base, o, names) for o in self.seen)
+        return all(_agrees(base, o, names) for o in chosen(self.seen, names))
 
     def backward(
         self, base: Model, names: frozenset[str], wrong: frozenset[str]
@@ -211,7 +240,9 @@ class _Work:
     ) -> list[tuple[Candidate, str]]:
         """Candidates that explain everywhere; else those that explain where it is wrong."""
         order = sorted(self.seen, key=lambda o: -len(o.wrong & names))
-        found = candidates.explaining(order, names, self.fitted(candidates, names))
+        found = candidates.explaining(order, names)
+        if not found:  # a number is asked for only where none is needed elsewhere
+            found = candidates.explaining(order, names, self.fitted(candidates, names), True)
         if found:
             return [(c, "") for c in found]
         wrong = [o for o in order if o.wrong & names]

@@ -15,6 +15,9 @@ __all__ = ["ESTIMATES", "simplest"]
 
 Estimate = Callable[[Family, Model, Sequence[Observation], frozenset[str]], Iterator[Fraction]]
 
+# Where a curve is tried first, and how often it is followed to its root.
+STARTS, ROUNDS = (-1.0, 0.25, 0.6, 1.0, 2.0, 4.0), 12
+
 
 def simplest(low: float, high: float) -> Fraction:
     """The fraction with the smallest denominator in [low, high].
@@ -36,46 +39,142 @@ def _between(low: Fraction, high: Fraction) -> Fraction:
     return whole + 1 / _between(1 / (high - whole), 1 / (low - whole))
 
 
-def _ratio(top: Array, bottom: Array, error: Array) -> Fraction | None:
-    """The number c with top = c * bottom, from its best entry; None if no entry tells it."""
-    with np.errstate(all="ignore"):
-        sharp = np.where(np.isfinite(error) & np.isfinite(top), np.abs(bottom) / error, 0)
-    sharp = np.nan_to_num(sharp, posinf=0.0)
-    if not sharp.size or float(sharp.max()) < 1e3:  # less than three digits would be known
-        return None
-    k = int(np.argmax(sharp))
-    found, reach = float(top[k] / bottom[k]), float(2 / sharp[k])
-    return simplest(found - reach * (1 + abs(found)), found + reach * (1 + abs(found)))
+def _near(number: float, reach: float) -> Fraction:
+    return simplest(number - reach, number + reach)
 
 
 def _column(seen: Mapping[str, Array], names: Sequence[str]) -> Array:
-    parts = [np.ravel(seen[n]) for n in names]
-    return np.concatenate(parts) if parts else np.zeros(0)
+    return np.concatenate([np.ravel(seen[n]).astype(np.float64) for n in names])
+
+
+def _run(model: Model, o: Observation, names: Sequence[str]) -> Array:
+    backwards = any(n.startswith("d ") for n in names)
+    return _column(flat(quick(model, o.example, backwards)), names)
+
+
+def _shortest(seen: Sequence[Observation], names: frozenset[str]) -> Observation | None:
+    """The observation with the fewest steps that is wrong in these results, in float64."""
+    kept = [o for o in seen if o.wrong & names and o.example.dtype == np.float64]
+    return min(kept, key=lambda o: o.example.steps, default=None)
+
+
+def _error(o: Observation, names: Sequence[str], got: Array) -> Array:
+    """What rounding may do to an observation and to a quick run."""
+    bound = np.nan_to_num(_column(o.right.bounds, names), nan=np.inf)
+    return 4 * bound + 8 * np.finfo(float).eps * np.abs(got)
 
 
 def affine(
     family: Family, base: Model, seen: Sequence[Observation], names: frozenset[str]
 ) -> Iterator[Fraction]:
     """Over one step, results are affine in a factor of one term: two points tell it."""
-    for o in sorted(seen, key=lambda o: o.example.steps):
-        if o.example.steps != 1 or not o.wrong & names:
+    o = _shortest(seen, names)
+    if o is None or o.example.steps != 1:
+        return
+    kept = sorted(names & o.results.keys())
+    zero, one = (_run(family.at(Fraction(k)), o, kept) for k in (0, 1))
+    got = _column(o.results, kept)
+    error = _error(o, kept, got)
+    top, bottom = got - zero, one - zero
+    with np.errstate(all="ignore"):
+        sharp = np.nan_to_num(np.abs(bottom) / error, nan=0.0, posinf=0.0)
+    if sharp.max(initial=0.0) < 1e3:  # less than three digits would be known
+        return
+    k = int(np.argmax(sharp))
+    number = float(top[k] / bottom[k])
+    if bool((np.abs(top - number * bottom) <= 1e-6 * np.abs(top).max() + error).all()):
+        yield _near(number, (1 + abs(number)) / float(sharp[k]))
+
+
+def curve(
+    family: Family, base: Model, seen: Sequence[Observation], names: frozenset[str]
+) -> Iterator[Fraction]:
+    """The root of a smooth curve, by Gauss and Newton from several starts."""
+    o = _shortest(seen, names)
+    if o is None:
+        return
+    kept = sorted(names & o.results.keys())
+    got = _column(o.results, kept)
+    error, tried = _error(o, kept, got), set()
+    for start in STARTS:
+        number, step = start, 1e-6
+        for _ in range(ROUNDS):
+            here, there = (_run(family.at(Fraction(c)), o, kept) for c in (number, number + step))
+            slope = (there - here) / step
+            size = float(slope @ slope)
+            if not np.isfinite(size) or size == 0:
+                break
+            move = float(slope @ (got - here)) / size
+            number += float(np.clip(move, -1, 1))
+            if number == 0 or abs(move) < 1e-15 * (1 + abs(number)):
+                break
+        if number == 0:
             continue
-        zero, one = (_run(family.at(Fraction(k)), o) for k in (0, 1))
-        found = _ratio_of(o, zero, one, names)
-        if found is not None:
+        off = np.abs(_run(family.at(Fraction(number)), o, kept) - got)
+        if not bool((off <= 1e-9 * np.abs(got).max() + error).all()):
+            continue
+        with np.errstate(all="ignore"):
+            reach = float(np.nanmin(np.where(slope != 0, error / np.abs(slope), np.inf)))
+        found = _near(number, max(reach, 1e-15 * abs(number)))
+        if found not in tried:
+            tried.add(found)
             yield found
         return
 
 
-def _run(model: Model, o: Observation) -> Seen:
-    return flat(quick(model, o.example, any(n.startswith("d ") for n in o.results)))
+def _ceiling(groups: Callable[[Model, Sequence[str]], list[list[str]]]) -> Estimate:
+    """The largest absolute value in each group of results."""
+
+    def estimate(
+        family: Family, base: Model, seen: Sequence[Observation], names: frozenset[str]
+    ) -> Iterator[Fraction]:
+        tried = set()
+        for group in groups(base, sorted(names)):
+            tops = [
+                float(np.abs(_column(o.results, group)).max(initial=0.0))
+                for o in seen
+                if o.wrong & names and o.example.dtype == np.float64 and set(group) <= set(o.results)
+            ]
+            top = max(tops, default=0.0)
+            if top > 0 and np.isfinite(top) and top not in tried:
+                tried.add(top)
+                yield _near(top, 4 * np.finfo(float).eps * top)
+
+    return estimate
 
 
-def _ratio_of(o: Observation, zero: Seen, one: Seen, names: frozenset[str]) -> Fraction | None:
-    kept = sorted(names & o.results.keys())
-    got, start, end = (_column(r, kept) for r in (o.results, zero, one))
-    error = _column(o.right.bounds, kept) + np.finfo(float).eps * np.abs(got)
-    return _ratio(got - start, end - start, error)
+def _gradients(base: Model, names: Sequence[str]) -> list[list[str]]:
+    """All gradients, those of parameters, and each."""
+    parameters = [f"d {p.name}" for p in base.cell.parameters]
+    given = [n for n in names if n.startswith("d ")]
+    return [given, [n for n in given if n in parameters], *([n] for n in given)]
 
 
-ESTIMATES: Mapping[str, Estimate] = {"affine": affine}
+def _norm(together: bool) -> Estimate:
+    """The largest norm of gradients of parameters."""
+
+    def estimate(
+        family: Family, base: Model, seen: Sequence[Observation], names: frozenset[str]
+    ) -> Iterator[Fraction]:
+        kept = [f"d {p.name}" for p in base.cell.parameters]
+        tops = []
+        for o in seen:
+            if o.wrong & names and o.example.dtype == np.float64:
+                here = [n for n in kept if n in o.results]
+                sizes = [float(np.linalg.norm(np.ravel(o.results[n]))) for n in here]
+                tops += [float(np.linalg.norm(sizes))] if together else sizes
+        top = max(tops, default=0.0)
+        if top > 0 and np.isfinite(top):
+            yield _near(top, 64 * np.finfo(float).eps * top)
+
+    return estimate
+
+
+ESTIMATES: Mapping[str, Estimate] = {
+    "affine": affine,
+    "curve": curve,
+    "ceiling": _ceiling(lambda base, names: [[n] for n in names]),
+    "gradient ceiling": _ceiling(_gradients),
+    "norm": _norm(together=True),
+    "norm of one": _norm(together=False),
+}

@@ -2,10 +2,10 @@
 
 Names: given are `params/NAME`, `inputs/NAME`, `state_0/NAME`, `lengths`, `dy`, `dstate_T/NAME`;
 expected are `y`, `state_T/NAME` and `grads/NAME`, the gradients of <dy, y> + <dstate_T, state_T>
-for parameters, for inputs, and for initial states as `NAME_0`. All of them are there always.
+for parameters, for inputs, and for initial states as `NAME_0`. All that is given is there always.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,17 @@ from derive.cell import Cell, Variable
 from verify.kernels import Array, Arrays, Example, shape_of, sizes_of
 from verify.references import Reference
 
-__all__ = ["FORMAT", "VERSION", "Vector", "Vectors", "flat_example", "flat_results", "nested"]
+__all__ = [
+    "FORMAT",
+    "VERSION",
+    "Vector",
+    "Vectors",
+    "described",
+    "flat_example",
+    "flat_results",
+    "nested",
+    "widened",
+]
 
 FORMAT, VERSION = "recurrent-cell-vectors", 1
 
@@ -31,6 +41,7 @@ class Vector:
         given: arrays by flat name.
         expected: float64 arrays by flat name.
         bound: as `expected`: a result is right if |result - expected| <= bound at every entry.
+        left_out: results that are not in `expected`, because rounding left too little of them.
     """
 
     label: str
@@ -39,6 +50,7 @@ class Vector:
     given: Arrays
     expected: Arrays
     bound: Arrays
+    left_out: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

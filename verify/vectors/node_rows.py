@@ -72,8 +72,8 @@ class Setting:
         asks: what is asked, in a line.
         given: the optional inputs, where the operator has them.
         results: the outputs that are compared.
-        lengths: 'full' for no `sequence_lens`; 'short' rows end early, one does not; 'zero' has a
-            row of no steps as well.
+        lengths: 'full' for no `sequence_lens`; 'short' for rows that end early beside one that
+            does not; 'zero' for a row of no steps beside full ones.
         attributes: of every node that it is asked of.
         other: whether the activations are others than the defaults.
         ops: the operators that have what is asked.
@@ -96,6 +96,9 @@ class Setting:
 
 _SHORT = Setting("short", "sequences that end early: final states", results=FINAL, lengths="short")
 _REVERSE, _BOTH = {"direction": "reverse"}, {"direction": "bidirectional"}
+# https://github.com/microsoft/onnxruntime/issues/27224 asks the first; in
+# https://github.com/onnx/onnx/pull/149, which brought the attribute, both answers are given to the
+# second.
 _UNSAID_CLIP = "whether clip also bounds C where h reads it ('the input of activations')"
 _UNSAID_COUPLED = "whether the forget gate is 1 - i or the input gate 1 - f ('couple')"
 _UNSAID_ZERO = "what the final states of a row of no steps are ('the last output value')"
@@ -114,7 +117,12 @@ SETTINGS = (
     ),
     replace(_SHORT, doubles=True),
     Setting("short_outputs", "sequences that end early: outputs", results=("Y",), lengths="short"),
-    replace(_SHORT, name="short_reverse", attributes=_REVERSE),
+    replace(
+        _SHORT,
+        name="short_reverse",
+        asks="sequences that end early, reverse: final states",
+        attributes=_REVERSE,
+    ),
     Setting(
         "short_reverse_outputs",
         "sequences that end early, reverse: outputs",
@@ -122,7 +130,12 @@ SETTINGS = (
         lengths="short",
         attributes=_REVERSE,
     ),
-    replace(_SHORT, name="short_bidirectional", attributes=_BOTH),
+    replace(
+        _SHORT,
+        name="short_bidirectional",
+        asks="sequences that end early, both directions: final states",
+        attributes=_BOTH,
+    ),
     Setting(
         "short_bidirectional_outputs",
         "sequences that end early, both directions: outputs",
@@ -130,7 +143,12 @@ SETTINGS = (
         lengths="short",
         attributes=_BOTH,
     ),
-    replace(_SHORT, name="batchwise_short", attributes={"layout": 1}),
+    replace(
+        _SHORT,
+        name="batchwise_short",
+        asks="sequences that end early, layout 1: final states",
+        attributes={"layout": 1},
+    ),
     Setting("clip", "clip, with C below it", attributes={"clip": 1.0}, doubles=True),
     Setting("clip_bidirectional", "clip, both directions", attributes={"clip": 1.0, **_BOTH}),
     Setting("activations", "other activations", other=True),

@@ -22,7 +22,7 @@ __all__ = ["load", "npz_of", "to_json", "to_npz"]
 
 PARTS = ("given", "expected", "bound")
 _HEAD = ("cell", "text", "digest", "variables", "seed", "asked", "passed_over")
-_ONE = ("label", "dtype", "sizes")
+_ONE = ("label", "dtype", "sizes", "left_out")
 
 # Zip files carry dates; np.savez takes the clock's.
 _DATE = (1980, 1, 1, 0, 0, 0)
@@ -102,7 +102,7 @@ def _shaped(arrays: Arrays) -> dict[str, Any]:
 def _of_manifest(manifest: Mapping[str, Any], arrays: Arrays) -> Vectors:
     found = []
     for number, about in enumerate(_checked(manifest)["examples"]):
-        parts: dict[str, dict[str, Array]] = {part: {} for part in PARTS}
+        parts: dict[str, Any] = {part: {} for part in PARTS}
         for key, array in arrays.items():
             for part in PARTS:
                 if key.startswith(f"{number}/{part}/"):
@@ -114,7 +114,7 @@ def _of_manifest(manifest: Mapping[str, Any], arrays: Arrays) -> Vectors:
 def _of_document(document: Mapping[str, Any]) -> Vectors:
     found = []
     for example in _checked(document)["examples"]:
-        parts = {}
+        parts: dict[str, Any] = {}
         for part in PARTS:
             dtype = example["dtype"] if part == "given" else "float64"
             parts[part] = {

@@ -144,6 +144,44 @@ def _grown(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     )
 
 
+# Scalars, vectors and matrices of one size, in an order that no rule of shapes stands behind.
+MIXED = """input x[n]
+state h[n], k[1], C[n, n]
+parameter p[n], s[1], V[n, n]
+k = tanh(k[t-1] * s) + sum(V @ x + p)
+C = {} + V + C[t-1]
+h = {} + k * p
+"""
+MIXED_LEAVES = st.sampled_from(
+    ("x", "p", "s", "k", "k[t-1]", "h[t-1]", "x[t-1]", "V", "C[t-1]", "n", "2", "p.T", "V.T")
+)
+
+
+def _mixed(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    pair = st.tuples(inner, inner)
+    forms = (
+        *("{0[0]} + {0[1]}", "{0[0]} - ({0[1]})", "({0[0]}) * ({0[1]})", "{0[0]} * {0[1]}"),
+        *("({0[0]}) / ({0[1]})", "{0[0]} / {0[1]}", "({0[0]}) @ ({0[1]})", "{0[0]} @ {0[1]}"),
+        *("max({0[0]}, {0[1]})", "dot({0[0]}, {0[1]})", "outer({0[0]}, {0[1]})"),
+    )
+    names = ("sum", "mean", "norm", "logsumexp", "softmax", "relu", "sqrt", "column", "-")
+    return st.one_of(
+        *(pair.map(form.format) for form in forms),
+        *(inner.map(f"{name}({{}})".format) for name in names),
+        inner.map("({}) ** 2".format),
+    )
+
+
+@settings(CALM, max_examples=400)
+@given(
+    st.recursive(MIXED_LEAVES, _mixed, max_leaves=6),
+    st.recursive(MIXED_LEAVES, _mixed, max_leaves=6),
+)
+def test_whatever_mixes_shapes_is_a_cell_that_reads_back_or_one_clear_line(C: str, h: str) -> None:
+    check(MIXED.format(C, "0"))
+    check(MIXED.format("0", h))
+
+
 @settings(CALM, max_examples=400)
 @given(st.recursive(LEAVES, _grown, max_leaves=12))
 def test_whatever_the_grammar_builds_prints_and_reads_back(right_side: str) -> None:

@@ -578,7 +578,7 @@ def _example(seed):
 
 
 def _slope(loss, array, place):
-    """D loss / d array[place]: central differences at halved steps, extrapolated.
+    """Slope of the loss along an entry: central differences at halved steps, extrapolated.
 
     Of Romberg's table the entry that changed least is taken, so that a kink nearby, or rounding,
     spoils some of the steps and not the result.

@@ -1,0 +1,110 @@
+"""Backward reads the right thing of the wrong step."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from derive.cell import lag
+from derive.expressions import Expr, MatrixSymbol, Name
+from derive.gradients import Gradients, bar
+from verify.deviations.deviation import Variant
+from verify.deviations.editing import PARTS, mapped
+from verify.deviations.model import Model, Steps
+from verify.kernels import Array
+from verify.recurrence import Field
+
+__all__ = ["carried_late", "delta_late", "overwritten", "read_early", "read_late"]
+
+WHERE = {
+    "parameters": "the gradients of parameters",
+    "inputs": "dx",
+    "states": "the carries",
+    "backward": "the cotangents inside of a step",
+}
+
+
+def _moved(model: Model, by: int) -> Iterator[Variant]:
+    """Each name that a part of backward reads, at a neighbouring step."""
+    cell = model.equations
+    fixed = {p.now for p in cell.parameters}
+    states = {s.before: s for s in cell.states}
+    for part in PARTS:
+        names = _read(model.derived, part) - fixed
+        for name in sorted(names, key=str):
+            other = _at(name, by, states)
+            change = {name: other}
+            formulas = mapped(model.derived, lambda a, t, c=change: t.value.xreplace(c), (part,))
+            label = f"{other.name} for {name.name} in {WHERE[part]}"
+            yield Variant(label, replace(model, formulas=formulas))
+
+
+def _read(g: Gradients, part: str) -> set[Name]:
+    """Values of forward that a part reads."""
+    found = {
+        leaf for a in getattr(g, part) for t in a.terms for leaf in t.value.atoms(MatrixSymbol)
+    }
+    return {n for n in found if not n.name.startswith(("bar(", "carry(")) and n.name != "dy"}
+
+
+def _at(name: Name, by: int, states: dict[Name, object]) -> Name:
+    """v[t+1] or v[t-1]; of a lagged state its value now, or one step further back."""
+    if name in states:
+        stem = name.name.partition("[")[0]
+        return MatrixSymbol(stem if by > 0 else f"{lag(stem)}[t-1]", *name.shape)
+    return MatrixSymbol(f"{name.name}[t{by:+d}]", *name.shape)
+
+
+def read_late(model: Model) -> Iterator[Variant]:
+    """One step too late."""
+    yield from _moved(model, 1)
+
+
+def read_early(model: Model) -> Iterator[Variant]:
+    """One step too early."""
+    yield from _moved(model, -1)
+
+
+def delta_late(model: Model) -> Iterator[Variant]:
+    """Gradients of parameters made with the deltas of the step after."""
+    changes: dict[Expr, Expr] = {}
+    for a in model.derived.backward:
+        symbol = bar(a.of)
+        changes[symbol] = MatrixSymbol(f"{symbol.name}[t+1]", *symbol.shape)
+    for part in ("parameters", "inputs", "states"):
+        formulas = mapped(model.derived, lambda a, t: t.value.xreplace(changes), (part,))
+        yield Variant(f"{WHERE[part]}", replace(model, formulas=formulas))
+
+
+def overwritten(model: Model) -> Iterator[Variant]:
+    """A cached array that is a view: at every step backward finds the last step's value."""
+    read: set[str] = set()
+    for part in PARTS:
+        read |= {n.name for n in _read(model.derived, part)}
+    fixed = {p.name for p in model.equations.parameters}
+    for name in sorted(read - fixed):
+
+        def spoil(field: Field, known: Steps, mask: Array, name: str = name) -> Steps:
+            return [step | {name: known[-1][name]} for step in known]
+
+        yield Variant(name, replace(model, tape=(*model.tape, spoil)))
+
+
+def carried_late(model: Model) -> Iterator[Variant]:
+    """The carry of a state handed over a step late: from t+2."""
+    for state in model.equations.states:
+        for a in model.derived.backward:
+            if a.of == state.now and any(t.through == "carry" for t in a.terms):
+                terms = tuple(
+                    replace(t, value=_late(t.value)) if t.through == "carry" else t for t in a.terms
+                )
+                backward = tuple(
+                    replace(b, terms=terms) if b is a else b for b in model.derived.backward
+                )
+                formulas = replace(model.derived, backward=backward)
+                yield Variant(
+                    f"the carry of {state.name} from t+2", replace(model, formulas=formulas)
+                )
+
+
+def _late(value: Expr) -> Expr:
+    names = {n: MatrixSymbol(f"{n.name}[t+1]", *n.shape) for n in value.atoms(MatrixSymbol)}
+    return value.xreplace(names)

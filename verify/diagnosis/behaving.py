@@ -1,0 +1,58 @@
+"""How calls misbehave: known ways are tried, and compared by how they fail the same property."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from derive.gradients import Gradients
+from verify.deviations.deviation import Deviation, Variant
+from verify.deviations.machine import kernel_of
+from verify.deviations.model import Model
+from verify.kernels import Example, Kernel
+from verify.properties import PROPERTIES, Failure, Trial
+
+__all__ = ["misbehaving"]
+
+
+def misbehaving(
+    kernel: Kernel,
+    derived: Gradients,
+    rows: Sequence[Deviation],
+    failed: Mapping[str, Example],
+) -> Iterator[tuple[Deviation, Variant | None, str]]:
+    """Rows that a failed property tells: those that fail it in the same way, else all it tells.
+
+    Args:
+        failed: property -> an example that it fails on.
+    """
+    told = [(row, name) for row in rows for name in row.told_by if name in failed]
+    found = []
+    for row, name in told:
+        example = failed[name]
+        seen = _failure(kernel, name, example, derived)
+        for variant in row.variants(Model.right(derived.cell)):
+            again = _failure(kernel_of(variant.model), name, example, derived)
+            if seen is not None and _alike(seen, again):
+                found.append((row, variant, name))
+    yield from found or ((row, None, name) for row, name in told)
+
+
+def _failure(
+    kernel: Kernel, name: str, example: Example, derived: Gradients
+) -> Failure | None:
+    row = next(p for p in PROPERTIES if p.name == name)
+    found = row.judge(Trial(kernel, example, derived))
+    return found if isinstance(found, Failure) else None
+
+
+def _alike(a: Failure, b: Failure | None) -> bool:
+    """The same results fail, by the same amount; what an error says may differ."""
+    if b is None or (a.parameter, a.also, a.index) != (b.parameter, b.also, b.index):
+        return False
+    if a.index is None:
+        raised = (" raised " in a.message, " raised " in b.message)
+        return raised[0] == raised[1] and (raised[0] or a.message == b.message)
+    return a.message == b.message and _close(a.got, b.got)
+
+
+def _close(a: object, b: object) -> bool:
+    both = isinstance(a, float) and isinstance(b, float)
+    return abs(a - b) <= 1e-6 * (abs(a) + abs(b)) if both else str(a) == str(b)  # type: ignore[operator]
