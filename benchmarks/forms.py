@@ -1,6 +1,6 @@
 """How much slower the stepwise form of a kernel is than the fused one, for cells that have both.
 
-    python benchmarks/forms.py [CELL ...]
+python benchmarks/forms.py [CELL ...]
 """
 
 import argparse
@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from derive.backends.numpy import parts
-from derive.backends.numpy.module import numpy_source
-from derive.backends.numpy.stepwise import Stepwise, is_fused
+from derive.backends.numpy import module as emission
+from derive.backends.numpy.forms import form_of, is_fused
+from derive.backends.numpy.stepwise import Stepwise
 from derive.gradients import Gradients, gradients
 from derive.zoo import load
 
@@ -23,11 +23,11 @@ REPEATS = 7
 
 def kernel(derived: Gradients, form: Any) -> ModuleType:
     """The emitted module in the form that is asked for."""
-    chosen, parts.form_of = parts.form_of, form
+    emission.form_of = form
     try:
-        source = numpy_source(derived)
+        source = emission.numpy_source(derived)
     finally:
-        parts.form_of = chosen
+        emission.form_of = form_of
     module = ModuleType("kernel")
     exec(compile(source, "<kernel>", "exec"), module.__dict__)
     return module
@@ -61,7 +61,7 @@ def main() -> None:
         if not is_fused(derived):
             print(f"{name}: has the stepwise form only")
             continue
-        fused, stepwise = kernel(derived, parts.form_of), kernel(derived, Stepwise)
+        fused, stepwise = kernel(derived, form_of), kernel(derived, Stepwise)
         for shape in SHAPES:
             first, second = (seconds(k, derived.cell, shape) for k in (fused, stepwise))
             print(

@@ -27,7 +27,7 @@ from derive.expressions import (
 )
 from derive.gradients import Gradients
 from derive.language.printing import text_of_expression
-from derive.notation import Notation, notation_of
+from derive.notation import Notation, notation_of, number_tex
 
 __all__ = ["Link", "Operator", "Writer", "is_diagonal", "operators"]
 
@@ -190,7 +190,7 @@ class Writer:
     def path_tex(self, operator: Operator) -> str:
         """One path as TeX."""
         links = [self._link_tex(link) for link in _merged(operator.links)] or ["I"]
-        return _sign(operator.number) + r"\,".join(links)
+        return _sign(operator.number, number_tex) + r"\,".join(links)
 
     def _link(self, link: Link) -> str:
         if link.kind == "turned":
@@ -239,10 +239,12 @@ def _at(expr: Expr, back: int, timeless: Collection[str] = ()) -> Expr:
     return earlier(expr, timeless, back) if back else expr
 
 
-def _sign(number: sp.Expr) -> str:
-    if number == 1:
-        return ""
-    return "-" if number == -1 else f"{number} "
+def _sign(number: sp.Expr, written: Callable[[sp.Expr], str] = str) -> str:
+    if number.is_negative:
+        return f"-{_sign(-number, written)}"
+    if isinstance(number, sp.Add) and written is str:
+        return f"({number}) "
+    return "" if number == 1 else f"{written(number)} "
 
 
 def _joined(paths: Sequence[str], factor: bool) -> str:

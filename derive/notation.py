@@ -34,7 +34,7 @@ from derive.expressions import (
 )
 from derive.primitives import PRIMITIVES
 
-__all__ = ["Notation", "notation_of"]
+__all__ = ["Notation", "notation_of", "number_tex"]
 
 # How strongly a written form holds together: what stands in a stronger place is bracketed.
 _SUM, _PRODUCT, _MATRIX, _FACTOR, _BASE = range(5)
@@ -179,7 +179,7 @@ class Notation:
             case HadamardProduct():
                 return r" \odot ".join(self._placed(a, _FACTOR) for a in expr.args), _PRODUCT
             case MatMul() if total_of(expr) is not None:
-                return rf"\operatorname{{sum}}({self._placed(total_of(expr), _SUM)})", _FACTOR
+                return rf"\operatorname{{sum}}({self._placed(_summed(expr), _SUM)})", _FACTOR
             case MatMul() if spread_of(expr) is not None:
                 return self._written(spread_of(expr))
             case MatMul():
@@ -200,13 +200,13 @@ class Notation:
             return f"-{self._placed(scale(-number, rest), _PRODUCT)}", _SUM
         if number == 1:
             return self._written(rest)
-        return rf"{_number(number)}\, {self._placed(rest, _PRODUCT)}", _PRODUCT
+        return rf"{number_tex(number)}\, {self._placed(rest, _PRODUCT)}", _PRODUCT
 
     def _signed(self, term: Expr, first: bool) -> str:
         number, rest = coefficient(term)
-        size = abs(number)
+        size = -number if number.is_negative else number
         alone = isinstance(rest, OneMatrix)
-        text = _number(size) if alone else self._placed(scale(size, rest), _PRODUCT)
+        text = number_tex(size) if alone else self._placed(scale(size, rest), _PRODUCT)
         if first:
             return f"-{text}" if number.is_negative else text
         return f"{'-' if number.is_negative else '+'} {text}"
@@ -221,6 +221,13 @@ class Notation:
             return f"{self.function(expr.name)}{inside}"
         left, right = (r"\biggl(", r"\biggr)") if r"\begin" in inside else ("(", ")")
         return f"{self.function(expr.name)}{left}{inside}{right}"
+
+
+def _summed(total: Expr) -> Expr:
+    """What a sum is the sum of all entries of: A in ones @ (A @ ones), too."""
+    inside = total_of(total)
+    rows = isinstance(inside, MatMul) and isinstance(inside.args[1], OneMatrix)
+    return inside.args[0] if rows and inside.args[0].is_Matrix else inside
 
 
 def notation_of(cell: Cell) -> Notation:
@@ -259,10 +266,18 @@ def _upright(piece: str) -> str:
     return rf"\mathrm{{{piece}}}"
 
 
-def _number(value: sp.Expr) -> str:
+def number_tex(value: sp.Expr) -> str:
+    """A number, which may be made of sizes: as a factor, so that a sum is bracketed."""
+    if value.is_Integer:
+        return str(value)
     if not value.is_Rational:
-        return str(sp.latex(value))
-    return str(value) if value.is_Integer else rf"\tfrac{{{value.p}}}{{{value.q}}}"
+        shown = str(sp.latex(value))
+        return f"({shown})" if isinstance(value, sp.Add) else shown
+    zeros = len(str(value.q)) - 1
+    if zeros > 2 and value.q == 10**zeros:
+        digits = "" if value.p == 1 else rf"{value.p} \cdot "
+        return rf"{digits}10^{{-{zeros}}}"
+    return rf"\tfrac{{{value.p}}}{{{value.q}}}"
 
 
 def _letters_first(size: sp.Expr) -> tuple[bool, str]:

@@ -198,9 +198,7 @@ RULES: tuple[Rule, ...] = (
         "log-sum-exp",
         lambda e: isinstance(e, LogSumExp),
         lambda e, y, d, p: total(times(d(e.argument), _softmax(e, y))),
-        lambda e, y, bar, p: [
-            (e.argument, times(spread(bar, e.argument.shape), _softmax(e, y)))
-        ],
+        lambda e, y, bar, p: [(e.argument, times(spread(bar, e.argument.shape), _softmax(e, y)))],
         r"y = \log \sum_k e^{z_k} \;\Rightarrow\; \bar z \mathrel{+}= \bar y\, e^{z - y}",
     ),
     Rule(

@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import sympy as sp
+from sympy.core.function import AppliedUndef
 
 from derive.language import reading, whitelist
-from derive.primitives import PRIMITIVES
+from derive.language.shorthands import SHORTHANDS
+from derive.primitives import PRIMITIVES, Primitive
 from derive.rules import RULES
 from derive.theorems import THEOREMS
 from derive.theorems.row import MustFail
@@ -46,10 +48,61 @@ def _shown(text: str) -> str:
 def _functions() -> str:
     z, y = sp.symbols("z y")
     rows = (
-        (f"`{r.name}(z)`", f"`{r.value(z)}`", f"`{r.slope(z, y)}`", _yes(r.complex_numpy))
+        (
+            f"`{r.name}(z)`",
+            f"`{_formula(r.value(z))}`",
+            f"`{r.slope(z, y)}`",
+            _special(r),
+            _yes(r.complex_numpy),
+        )
         for r in PRIMITIVES.values()
     )
-    return _table(("function", "y", "slope dy/dz", "complex numbers"), rows)
+    return _table(("function", "y", "slope dy/dz", "where not smooth", "complex numbers"), rows)
+
+
+def _formula(value: sp.Expr) -> str:
+    """A piecewise formula as Python writes it; arguments are real here."""
+    value = value.replace(sp.re, lambda z: z)
+    if not isinstance(value, sp.Piecewise):
+        return str(value)
+    *cases, (last, _) = value.args
+    return " else ".join([*(f"{y} if {where}" for y, where in cases), str(last)])
+
+
+def _special(row: Primitive) -> str:
+    """Where a primitive is defined, and its slope where two smooth pieces meet."""
+    if row.declared:
+        return "the slope is declared, for every z"
+    if row.domain[0] == 0:
+        return "for z > 0"
+    if not row.kinks:
+        return ""
+    where = "z = 0" if row.kinks == (0.0,) else "whole z"
+    z, kink = sp.Symbol("z", real=True), sp.Integer(int(row.kinks[0]))
+    if not row.value(z).subs(z, kink).is_finite:
+        return f"not at {where}"
+    slope = sp.sympify(row.slope(z, row.value(z))).replace(
+        lambda node: isinstance(node, AppliedUndef),
+        lambda node: PRIMITIVES[node.func.__name__].value(*node.args),
+    )
+    return f"slope {slope.subs(z, kink)} at {where}"
+
+
+def _shorthands() -> str:
+    rows = (
+        (f"`{r.name}({', '.join('ab'[: r.arguments])})`", _SHAPES[r.shape], r.meaning)
+        for r in SHORTHANDS.values()
+    )
+    return _table(("function", "gives", "means"), rows)
+
+
+_SHAPES = {
+    "entries": "what a and b give entry by entry",
+    "scalar": "a scalar",
+    "vector": "a vector",
+    "outer": "a matrix",
+    "column": "a matrix",
+}
 
 
 def _yes(value: bool) -> str:
@@ -65,6 +118,7 @@ def _limits() -> str:
         ("a size that is a number", reading.MAX_SIZE),
         ("nested brackets", whitelist.MAX_DEPTH),
         ("a power", whitelist.MAX_POWER),
+        ("a lag", whitelist.MAX_LAG),
     )
     return _table(("at most", ""), ((what, str(limit)) for what, limit in rows))
 
@@ -115,6 +169,7 @@ def _conventions() -> str:
 
 TABLES: Mapping[str, Callable[[], str]] = {
     "functions": _functions,
+    "shorthands": _shorthands,
     "limits": _limits,
     "rules": _rules,
     "theorems": _theorems,

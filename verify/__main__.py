@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout
-from typing import NoReturn
+from typing import Any, NoReturn
 
 __all__ = ["main"]
 
@@ -49,8 +49,10 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "implementation",
         metavar="IMPLEMENTATION",
-        help="path.py, path.py:NAME or module:NAME with forward and backward",
+        help="path.py, path.py:NAME or module:NAME with forward and backward, a torch module or a "
+        "Keras layer; model.onnx; 'cmd:PROGRAM ARGUMENTS'",
     )
+    _add_isolation(run)
     run.add_argument("--json", action="store_true", help="print the report as JSON")
     run.add_argument("--examples", type=int, metavar="N", help="how many examples to try")
     run.add_argument("--seed", type=int, default=0, metavar="N", help="repeats a run (default 0)")
@@ -58,6 +60,16 @@ def _parser() -> argparse.ArgumentParser:
         "--profile", default="default", metavar="NAME", help="quick, default or thorough"
     )
     run.set_defaults(command=_run)
+    mutants = commands.add_parser("mutants", help="how many known bugs are seen, and named")
+    mutants.add_argument(
+        "cell", metavar="CELL", nargs="?", default="lstm", help="a cell (default lstm)"
+    )
+    mutants.add_argument("--json", action="store_true", help="print the table as JSON")
+    mutants.add_argument(
+        "--each", type=int, default=4, metavar="N", help="at most so many of a row (default 4)"
+    )
+    mutants.add_argument("--all", action="store_true", help="every variant of every row")
+    mutants.set_defaults(command=_mutants)
     vectors = commands.add_parser("vectors", help="write examples with what must come out")
     vectors.add_argument("cell", metavar="CELL", help="a cell of the zoo, or a .cell file")
     vectors.add_argument("-o", "--output", metavar="FILE.npz", help="where to, for NumPy")
@@ -74,25 +86,83 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_isolation(run: argparse.ArgumentParser) -> None:
+    run.add_argument("--convention", metavar="NAME", help="how a library's layer has its parameters")
+    run.add_argument(
+        "--isolate",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="in a process of its own (default), or in this one, for a debugger",
+    )
+    run.add_argument(
+        "--timeout", type=float, default=10.0, metavar="SECONDS", help="of a call (default 10)"
+    )
+    run.add_argument(
+        "--memory", type=int, default=4096, metavar="MIB", help="of a call (default 4096)"
+    )
+    run.add_argument("--resume", metavar="FILE", help="keep what is known there, and go on from it")
+
+
 def _run(arguments: argparse.Namespace) -> int:
+    from contextlib import ExitStack
+
     from derive.zoo import load
+    from verify.isolation import Journal, isolated, run_key
     from verify.loading import load_implementation
     from verify.report import to_json, to_text
     from verify.runner import run
 
-    with redirect_stdout(sys.stderr):  # an implementation may print; the report is all we print
+    text, convention = arguments.implementation, arguments.convention
+    # an implementation may print; the report is all we print
+    with ExitStack() as opened, redirect_stdout(sys.stderr):
         cell = load(arguments.cell)
+        if arguments.isolate:
+            child = isolated(
+                text,
+                cell=arguments.cell,
+                convention=convention,
+                seconds=arguments.timeout,
+                memory=arguments.memory,
+            )
+            kernel: Any = opened.enter_context(child)
+        else:
+            kernel = load_implementation(text, cell=arguments.cell, convention=convention)
+        journal = None
+        if arguments.resume:
+            of = {n: vars(arguments)[n] for n in ("convention", "examples", "seed", "profile")}
+            key = run_key(str(cell), text, **of)
+            journal = opened.enter_context(Journal.open(arguments.resume, key))
         report = run(
             cell,
-            load_implementation(arguments.implementation),
+            kernel,
+            journal=journal,
+            options=f" --convention {convention}" if convention else "",
             examples=arguments.examples,
             seed=arguments.seed,
             profile=arguments.profile,
-            implementation=arguments.implementation,
+            implementation=text,
             progress=_progress if sys.stderr.isatty() else None,
         )
     sys.stdout.write(to_json(report) if arguments.json else to_text(report))
     return EXIT_CODES[report.verdict]
+
+
+def _mutants(arguments: argparse.Namespace) -> int:
+    from derive.zoo import load
+    from verify.mutants import judge, to_json, to_text
+
+    table = judge(
+        load(arguments.cell),
+        each=None if arguments.all else arguments.each,
+        progress=_mutants_done if sys.stderr.isatty() else None,
+    )
+    sys.stdout.write(to_json(table) if arguments.json else to_text(table))
+    return 0 if table.all_killed else 1
+
+
+def _mutants_done(done: int, total: int) -> None:
+    end = "\r" if done < total else "\r\033[K"
+    print(f"{done}/{total} mutants", end=end, file=sys.stderr, flush=True)
 
 
 def _vectors(arguments: argparse.Namespace) -> int:

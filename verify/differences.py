@@ -110,8 +110,8 @@ def central_differences(
     extrapolated alike: at a kink closer than the steps, central differences agree with each other
     on the mean of two slopes. The entry with the smallest error is taken, if the rows of smaller
     steps do not contradict it; where quotients move apart to the end, the error is infinite. Two
-    kinks closer than all steps, one to each side, can hide each other: nothing that is seen from
-    outside tells them from a slope.
+    kinks closer than all steps, one to each side, can hide each other, and waves shorter than the
+    steps can look slow: nothing that is seen from outside tells these from a slope.
 
     Args:
         forward: the contract's forward; called once for each perturbation, with fresh arrays.

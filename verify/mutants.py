@@ -1,28 +1,36 @@
 """The catalogue: every deviation applied to our own kernels; is it killed, and is it named?"""
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from os import cpu_count
 
 from derive.cell import Cell
 from derive.gradients import Gradients, gradients
 from verify.deviations.deviation import Deviation, Variant
 from verify.deviations.machine import kernel_of
-from verify.deviations.table import DEVIATIONS
-from verify.diagnosis.diagnose import Diagnosis, Library, behaviour, diagnose
+from verify.diagnosis.answers import Diagnosis
+from verify.diagnosis.diagnose import Library, behaviour, diagnose
 from verify.kernels import Example, Kernel
 from verify.properties import PROPERTIES, Failure, Trial
 from verify.properties.trial import Expected
 from verify.sampling import pinned
 
-__all__ = ["Mutant", "Verdict", "judge", "mutants_of", "to_json", "to_text"]
+__all__ = ["Mutant", "Table", "Verdict", "judge", "mutants_of", "to_json", "to_text"]
 
+# Of the JSON document.
 VERSION = 1
+
+# Processes, where there are so many cores.
+WORKERS = 4
+
+Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """A deviation's variant."""
+    """A variant of a deviation: a kernel that is wrong in a known way."""
 
     deviation: Deviation
     variant: Variant
@@ -39,53 +47,123 @@ class Verdict:
 
     Attributes:
         killed: the first property that fails; '' if none does.
-        named: whether the diagnosis has its row, on equal terms with whatever else explains.
+        named: whether its row is among those that explain, all equally.
+        same: whether it computes what is right on every example: no mutant of this cell.
     """
 
-    mutant: Mutant
+    name: str
+    source: str
     killed: str
     named: bool
+    same: bool
     diagnosis: Diagnosis
 
 
-def mutants_of(library: Library) -> Iterator[Mutant]:
-    """Every variant of every row."""
+@dataclass(frozen=True)
+class Table:
+    """The kill table of a cell; `same` counts variants that change nothing there."""
+
+    cell: str
+    rows: int
+    verdicts: tuple[Verdict, ...]
+    same: int
+
+    @property
+    def all_killed(self) -> bool:
+        """Whether no mutant lives."""
+        return all(v.killed for v in self.verdicts)
+
+
+def mutants_of(library: Library, each: int | None = None) -> Iterator[Mutant]:
+    """Variants of every row; at most `each` of one row, spread over it."""
     for row in library.rows:
-        for variant in row.samples(library.right):
-            yield Mutant(row, variant)
+        found = list(row.samples(library.right))
+        count = len(found) if each is None else min(each, len(found))
+        for k in range(count):
+            yield Mutant(row, found[k * len(found) // count])
+
+
+def judge(
+    cell: Cell,
+    *,
+    each: int | None = None,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> Table:
+    """Kill and diagnose the mutants of a cell.
+
+    Args:
+        each: at most so many of one row; None means all.
+        workers: processes; 1 means this one, None as many as there are cores, up to four.
+        progress: called with (mutants done, mutants in all).
+    """
+    library = Library.of(cell)
+    mutants = list(mutants_of(library, each))
+    workers = min(WORKERS, cpu_count() or 1) if workers is None else workers
+    found: list[Verdict] = []
+
+    def collect(verdicts: Iterator[Verdict]) -> None:
+        for verdict in verdicts:
+            found.append(verdict)
+            if progress is not None:
+                progress(len(found), len(mutants))
+
+    if workers == 1:
+        bench = Bench.of(cell, library)
+        collect(bench.verdict(mutant) for mutant in mutants)
+    else:
+        with get_context("spawn").Pool(workers, _prepare, (cell, each)) as pool:
+            collect(pool.imap(_one, range(len(mutants)), chunksize=4))
+    kept = tuple(v for v in found if not v.same)
+    rows = len({v.name.partition(":")[0] for v in kept})
+    return Table(cell.name, rows, kept, len(found) - len(kept))
 
 
 @dataclass
-class _Bench:
+class Bench:
     """Pinned examples with their references, which all mutants share."""
 
     library: Library
     derived: Gradients
     examples: tuple[Example, ...]
-    known: dict[int, Expected]
+    known: dict[int, Expected] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, cell: Cell) -> "_Bench":
-        return cls(Library.of(cell), gradients(cell), tuple(pinned(cell, 0)), {})
+    def of(cls, cell: Cell, library: Library | None = None) -> "Bench":
+        """For a cell."""
+        library = Library.of(cell) if library is None else library
+        return cls(library, gradients(cell), tuple(pinned(cell, 0)))
 
-    def killer(self, kernel: Kernel) -> dict[str, Example]:
-        """The first property that fails, and where."""
-        for example in self.examples:
-            trial = _Shared(kernel, example, self.derived, self.known)
-            for row in PROPERTIES:
-                if isinstance(row.judge(trial), Failure):
-                    return {row.name: example}
-        return {}
+    def verdict(self, mutant: Mutant) -> Verdict:
+        """Kill and diagnose one."""
+        kernel = kernel_of(mutant.variant.model)
+        killed = self.failures(kernel, first=True)
+        told = diagnose(self.library.cell, kernel, library=self.library, failed=killed)
+        if killed and not told.explained:
+            kernel = kernel_of(mutant.variant.model)  # it may keep something from before
+            told = behaviour(self.library, kernel, self.failures(kernel), told)
+        row = mutant.deviation
+        sometimes = row.side == "sometimes"
+        named = any(c.only if sometimes else c.deviation == row.name for c in told.causes)
+        return Verdict(
+            name=mutant.name,
+            source=row.source,
+            killed=next(iter(killed), ""),
+            named=named,
+            same=not killed and not told.wrong,
+            diagnosis=told,
+        )
 
-
-    def failures(self, kernel: Kernel) -> dict[str, Example]:
-        """Every property that fails, and where first."""
+    def failures(self, kernel: Kernel, first: bool = False) -> dict[str, Example]:
+        """Properties that fail, each with its first example; with `first` only one."""
         found: dict[str, Example] = {}
         for example in self.examples:
             trial = _Shared(kernel, example, self.derived, self.known)
             for row in PROPERTIES:
                 if row.name not in found and isinstance(row.judge(trial), Failure):
                     found[row.name] = example
+                    if first:
+                        return found
         return found
 
 
@@ -107,50 +185,52 @@ class _Shared(Trial):
         return self._known[key]
 
 
-def judge(cell: Cell, chosen: Sequence[Mutant] | None = None) -> list[Verdict]:
-    """Kill and diagnose mutants."""
-    bench = _Bench.of(cell)
-    return [_judged(bench, m) for m in (mutants_of(bench.library) if chosen is None else chosen)]
+# A worker's own bench and mutants.
+_own: dict[str, tuple[Bench, Sequence[Mutant]]] = {}
 
 
-def _judged(bench: "_Bench", mutant: Mutant) -> Verdict:
-    kernel = kernel_of(mutant.variant.model)
-    killed = bench.killer(kernel)
-    told = diagnose(bench.library.cell, kernel, library=bench.library, failed=killed)
-    if not told.explained and killed:
-        kernel = kernel_of(mutant.variant.model)  # it may keep something from before
-        failed = bench.failures(kernel)
-        told = behaviour(bench.library, kernel, failed, told)
-    name, sometimes = mutant.deviation.name, mutant.deviation.side == "sometimes"
-    named = any(c.only if sometimes else c.deviation == name for c in told.causes)
-    return Verdict(mutant, next(iter(killed), ""), named, told)
+def _prepare(cell: Cell, each: int | None) -> None:
+    bench = Bench.of(cell)
+    _own["bench"] = bench, list(mutants_of(bench.library, each))
 
 
-def to_text(cell: Cell, verdicts: Sequence[Verdict]) -> str:
-    """The kill table."""
+def _one(number: int) -> Verdict:
+    bench, mutants = _own["bench"]
+    return bench.verdict(mutants[number])
+
+
+def to_text(table: Table) -> str:
+    """The kill table as plain text, ending in a newline."""
     lines = []
-    for v in verdicts:
-        said = "; ".join(c.text for c in v.diagnosis.causes[:3]) or "none explains"
-        mark = "named" if v.named else "not named"
-        lines.append(
-            f"{v.mutant.name} | {v.mutant.deviation.source} | {v.killed or 'alive'} | {mark} | {said}"
-        )
-    killed, named = sum(bool(v.killed) for v in verdicts), sum(v.named for v in verdicts)
-    lines.append(f"{cell.name}: {len(verdicts)} mutants, {killed} killed, {named} named")
+    for v in table.verdicts:
+        causes = v.diagnosis.causes
+        said = causes[0].text if causes else "none of the known deviations explains it"
+        more = f" (or {len(causes) - 1} more)" if len(causes) > 1 else ""
+        lines += [
+            v.name,
+            f"  source: {v.source}",
+            f"  killed by: {v.killed or 'nothing'}",
+            f"  diagnosis, {'right' if v.named else 'WRONG'}: {said}{more}",
+        ]
+    killed, named = sum(bool(v.killed) for v in table.verdicts), sum(v.named for v in table.verdicts)
+    lines.append(
+        f"{table.cell}: {len(table.verdicts)} mutants of {table.rows} kinds, {killed} killed, "
+        f"{named} named; {table.same} more change nothing in this cell"
+    )
     return "\n".join(lines) + "\n"
 
 
-def to_json(cell: Cell, verdicts: Sequence[Verdict]) -> str:
-    """The same as JSON."""
+def to_json(table: Table) -> str:
+    """The same as one JSON document, ending in a newline."""
     rows = [
         {
-            "name": v.mutant.name,
-            "source": v.mutant.deviation.source,
+            "name": v.name,
+            "source": v.source,
             "killed": v.killed or None,
             "named": v.named,
             "diagnosis": [c.text for c in v.diagnosis.causes],
         }
-        for v in verdicts
+        for v in table.verdicts
     ]
-    document = {"version": VERSION, "cell": cell.name, "mutants": rows}
+    document = {"version": VERSION, "cell": table.cell, "same": table.same, "mutants": rows}
     return json.dumps(document, indent=2, sort_keys=True) + "\n"

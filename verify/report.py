@@ -1,12 +1,13 @@
 """What was found, for a terminal and for other programs."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
+from verify.diagnosis.answers import Diagnosis, plain, told
 from verify.kernels import Array, Example, sizes_of
 
 __all__ = ["VERSION", "Finding", "Report", "Verdict", "to_json", "to_text"]
@@ -32,6 +33,7 @@ class Finding:
         index, got, expected, bound: one entry of it, and how far it may be off; None if it is not
             about an entry.
         also: other results that fail in the same way.
+        remark: whether it is said and leaves the verdict alone.
     """
 
     property: str
@@ -44,6 +46,7 @@ class Finding:
     expected: Any = None
     bound: Any = None
     also: tuple[str, ...] = ()
+    remark: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,8 @@ class Report:
         judged: (property, on how many examples).
         not_judged: (what, why not).
         examples: how many were tried; after a failure fewer than were asked for.
-        asked, seed: repeat the run.
+        asked, seed, options: repeat the run.
+        diagnosis: the likely cause; None if nothing is wrong or nothing was judged.
     """
 
     cell: str
@@ -66,6 +70,8 @@ class Report:
     examples: int
     asked: int
     seed: int
+    diagnosis: Diagnosis | None = None
+    options: str = ""
 
 
 def to_text(report: Report) -> str:
@@ -80,19 +86,23 @@ def to_text(report: Report) -> str:
         verdicts[report.verdict],
         f"{_count(len(report.judged), 'property', 'properties')} on "
         f"{_count(report.examples, 'example', 'examples')}, seed {report.seed}; "
-        f"{len(report.findings)} failed",
+        f"{sum(not finding.remark for finding in report.findings)} failed",
     ]
+    if report.diagnosis is not None:
+        lines += ["", *told(report.diagnosis, report.cell)]
     shown: dict[str, str] = {}
     for finding in report.findings:
-        first = shown.setdefault(finding.example.label, finding.property)
-        lines += ["", *_finding(finding), *_inputs(finding, first)]
+        lines += ["", *_finding(finding)]
+        if not finding.remark:
+            first = shown.setdefault(finding.example.label, finding.property)
+            lines += _inputs(finding, first)
     if report.not_judged:
         lines += ["", "not judged:"]
         lines += [f"  {what}: {why}" for what, why in report.not_judged]
     if report.findings:
         given = f" {report.implementation}" if report.implementation else " IMPLEMENTATION"
-        again = f"verify run {report.cell}{given} --examples {report.asked} --seed {report.seed}"
-        lines += ["", f"again: {again}"]
+        options = f"{report.options} --examples {report.asked} --seed {report.seed}"
+        lines += ["", f"again: verify run {report.cell}{given}{options}"]
     return "\n".join(lines) + "\n"
 
 
@@ -102,7 +112,9 @@ def _count(number: int, one: str, many: str) -> str:
 
 def _finding(finding: Finding) -> list[str]:
     place = finding.parameter + (str(list(finding.index)) if finding.index else "")
-    lines = [f"{finding.property}: {' '.join(part for part in (place, finding.cause) if part)}"]
+    kind = "remark, " if finding.remark else ""
+    said = " ".join(part for part in (place, finding.cause) if part)
+    lines = [f"{kind}{finding.property}: {said}"]
     if finding.got is not None:
         shown = f"  got {_number(finding.got)}, expected {_number(finding.expected)}"
         if finding.bound is not None:
@@ -110,7 +122,7 @@ def _finding(finding: Finding) -> list[str]:
         lines.append(shown)
     if finding.also:
         lines.append(f"  also: {', '.join(finding.also)}")
-    lines.append(f"  must hold because {finding.reason}")
+    lines.append(f"  {'' if finding.remark else 'must hold '}because {finding.reason}")
     return lines
 
 
@@ -152,6 +164,9 @@ def to_json(report: Report) -> str:
         "cell": report.cell,
         "implementation": report.implementation,
         "verdict": report.verdict,
+        "is_cell": _answer(report, "values", lambda d: d.is_cell),
+        "own_gradient": _answer(report, "gradients", lambda d: d.own_gradient),
+        "diagnosis": [] if report.diagnosis is None else plain(report.diagnosis),
         "findings": [_plain(finding) for finding in report.findings],
         "judged": [{"property": name, "examples": count} for name, count in report.judged],
         "not_judged": [{"what": what, "why": why} for what, why in report.not_judged],
@@ -160,6 +175,13 @@ def to_json(report: Report) -> str:
         "seed": report.seed,
     }
     return json.dumps(document, indent=2, sort_keys=True, allow_nan=False) + "\n"
+
+
+def _answer(report: Report, needs: str, read: Callable[[Diagnosis], str]) -> str:
+    """What the diagnosis says; without one, nothing that was judged is wrong."""
+    if report.diagnosis is not None:
+        return read(report.diagnosis)
+    return "yes" if needs in dict(report.judged) else "not judged"
 
 
 def _plain(finding: Finding) -> Mapping[str, Any]:
@@ -174,6 +196,7 @@ def _plain(finding: Finding) -> Mapping[str, Any]:
         "expected": _json(finding.expected),
         "bound": _json(finding.bound),
         "also": finding.also,
+        "remark": finding.remark,
     }
 
 

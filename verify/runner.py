@@ -9,6 +9,11 @@ from dataclasses import dataclass, field
 from derive.cell import Cell
 from derive.errors import UsageError
 from derive.gradients import Gradients, gradients
+from verify.adapters.limits import FULL, Limits, not_given
+from verify.adapters.restricting import within
+from verify.diagnosis.answers import Diagnosis
+from verify.diagnosis.diagnose import diagnose
+from verify.isolation import CONDUCT, Journal, Observation, Outcome
 from verify.kernels import Example, Kernel
 from verify.properties import PROPERTIES, Failure, Property, Skip, Trial
 from verify.report import Finding, Report, Verdict
@@ -36,15 +41,20 @@ def run(
     seed: int = 0,
     profile: str = "default",
     implementation: str = "",
+    options: str = "",
     progress: Progress | None = None,
+    journal: Journal | None = None,
 ) -> Report:
     """Judge an implementation of a cell by every property.
 
     Args:
-        kernel: has the contract of `verify.kernels`; `backward` may be missing.
+        kernel: has the contract of `verify.kernels`; `backward` may be missing. What its `limits`
+            exclude is not asked of it, and what its `observed` gives, as that of
+            `verify.isolation.Isolated`, is in the report.
         examples: how many to try; None means what `profile` says.
         seed: repeats a run.
-        implementation: what the report calls it.
+        implementation: what the report calls it; `options` are of the command that repeats the run.
+        journal: where outcomes are kept; those that are there are not judged again.
         progress: called with (examples done, examples in all).
 
     Raises:
@@ -55,10 +65,10 @@ def run(
     count = PROFILES[profile] if examples is None else examples
     if count < 1:
         raise UsageError(f"{count} examples: at least one is needed")
-    work = _Work(cell, kernel, gradients(cell), count, seed, progress)
+    work = _Work(cell, kernel, gradients(cell), count, seed, progress, journal)
     work.probe()
     work.sweep()
-    return work.report(implementation)
+    return work.report(implementation, options)
 
 
 @dataclass
@@ -71,6 +81,8 @@ class _Work:
     count: int
     seed: int
     progress: Progress | None
+    journal: Journal | None = None
+    limits: Limits = FULL
     offered: frozenset[str] | None = None
     not_given: dict[str, str] = field(default_factory=dict)
     done: int = 0
@@ -78,6 +90,7 @@ class _Work:
     last: dict[str, int] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
     failed: dict[str, Example] = field(default_factory=dict)
+    seen: dict[Observation, Example] = field(default_factory=dict)
     stop: int = 0
 
     def trial(self, example: Example) -> Trial:
@@ -85,10 +98,12 @@ class _Work:
 
     def probe(self) -> None:
         """Which parts of the contract the implementation gives."""
+        self.limits = getattr(self.kernel, "limits", FULL)
+        self.not_given |= not_given(self.limits, tuple(s.name for s in self.cell.states))
         if not callable(getattr(self.kernel, "backward", None)):
             self.not_given["gradients"] = "the implementation has no backward"
             return
-        trial = self.trial(next(pinned(self.cell, self.seed)))
+        trial = self.trial(within(self.limits, next(pinned(self.cell, self.seed))))
         broken = trial.broken_backward
         if broken is None:
             self.offered = frozenset(trial.base_grads)
@@ -114,7 +129,7 @@ class _Work:
                 raise Enough
             if example.label not in seen:
                 seen.add(example.label)
-                self.example(example)
+                self.example(within(self.limits, example))
 
         with suppress(Enough):
             for example in pinned(self.cell, self.seed):
@@ -122,27 +137,44 @@ class _Work:
             generate(self.cell, visit, self.seed, self.count, shrink=False)
 
     def example(self, example: Example) -> None:
+        """Judge an example, unless what came of it is known."""
+        outcome = None if self.journal is None else self.journal.find(example.label)
+        if outcome is None:
+            outcome = self.outcome(example)
+            if self.journal is not None:
+                self.journal.write(example.label, outcome)
+        self.skipped |= outcome.skipped
+        for name in outcome.failed:
+            self.failed[name] = example
+            self.stop = min(self.stop, self.done + 1 + AFTER_FAILURE)
+        for name in outcome.judged:
+            self.judged[name] += 1
+            self.last[name] = self.done
+        for observation in outcome.observed:
+            self.seen.setdefault(observation, example)
+        self.done += 1
+        if self.progress is not None:
+            self.progress(self.done, self.stop)
+
+    def outcome(self, example: Example) -> Outcome:
         """Judge every property that has not failed yet and whose turn it is."""
-        trial = self.trial(example)
+        trial, judged, failed, skipped = self.trial(example), [], [], {}
         for row in self.rows:
             waited = self.done - self.last.get(row.name, -row.every)
             if row.name in self.failed or waited < row.every:
                 continue
             match row.judge(trial):
                 case Skip(reason):
-                    self.skipped[row.name] = reason
+                    skipped[row.name] = reason
                     continue
                 case Failure():
-                    self.failed[row.name] = example
-                    self.stop = min(self.stop, self.done + 1 + AFTER_FAILURE)
-            self.judged[row.name] += 1
-            self.last[row.name] = self.done
-        self.done += 1
-        if self.progress is not None:
-            self.progress(self.done, self.stop)
+                    failed.append(row.name)
+            judged.append(row.name)
+        observed = getattr(self.kernel, "observed", list)()
+        return Outcome(tuple(judged), tuple(failed), skipped, tuple(observed))
 
-    def report(self, implementation: str) -> Report:
-        findings = tuple(self.findings())
+    def report(self, implementation: str, options: str) -> Report:
+        findings = (*self.findings(), *self.conduct())
         never = {
             row.name: self.skipped.get(row.name, "no example asked for it")
             for row in self.rows
@@ -152,14 +184,36 @@ class _Work:
         return Report(
             cell=self.cell.name,
             implementation=implementation,
-            verdict="wrong" if findings else verdict,
+            verdict="wrong" if any(not f.remark for f in findings) else verdict,
             findings=findings,
             judged=tuple((p.name, self.judged[p.name]) for p in self.rows if self.judged[p.name]),
             not_judged=tuple((self.not_given | never).items()),
             examples=self.done,
             asked=self.count,
             seed=self.seed,
+            diagnosis=self.diagnosis() if self.failed else None,
+            options=options,
         )
+
+    def conduct(self) -> Iterator[Finding]:
+        """What the implementation did beside computing, each kind once."""
+        for kind, row in CONDUCT.items():
+            found = [o for o in self.seen if o.kind == kind]
+            if found:
+                causes = list(dict.fromkeys(f"in {o.call}: {o.text}" for o in found))
+                yield Finding(
+                    property=kind,
+                    reason=row.reason,
+                    parameter="",
+                    cause="; ".join(causes[:3]),
+                    example=self.seen[found[0]],
+                    remark=row.remark,
+                )
+
+    def diagnosis(self) -> Diagnosis:
+        """The likely cause of what failed."""
+        backwards = "gradients" not in self.not_given
+        return diagnose(self.cell, self.kernel, backwards=backwards, failed=self.failed)
 
     def findings(self) -> Iterator[Finding]:
         """Each failed property on its smallest example; what one shrinks to is tried on others."""
@@ -201,6 +255,7 @@ class _Work:
             calls += 1
             if calls > SHRINK_CALLS or time.monotonic() > deadline:
                 raise Enough
+            example = within(self.limits, example)
             if self.fails(row, example):
                 best = min(best, example, key=_size)
                 raise AssertionError

@@ -3,6 +3,8 @@
 Brackets that the text of a product or a sum does not keep make no difference to the value.
 """
 
+from typing import TypeAlias
+
 import sympy as sp
 
 from derive.expressions import (
@@ -22,7 +24,7 @@ from derive.expressions import (
 
 __all__ = ["as_factors", "as_terms", "filled"]
 
-Value = Expr | sp.Expr
+Value: TypeAlias = Expr | sp.Expr
 
 
 def as_terms(values: list[Value]) -> list[Expr]:

@@ -71,16 +71,16 @@ def _softmax(a: Expr) -> Expr:
 
 
 _ROWS = (
-    Shorthand("sum", 1, "scalar", total, "the sum of all entries"),
-    Shorthand("mean", 1, "scalar", _mean, "sum(v) / n"),
+    Shorthand("sum", 1, "scalar", total, "a[0] + a[1] + ..."),
+    Shorthand("mean", 1, "scalar", _mean, "sum(a) / n"),
     Shorthand("dot", 2, "scalar", _dot, "sum(a * b)"),
-    Shorthand("norm", 1, "scalar", lambda a: apply("sqrt", _dot(a, a)), "sqrt(sum(v * v))"),
-    Shorthand("logsumexp", 1, "scalar", log_sum_exp, "log(sum(exp(v))), computed without overflow"),
-    Shorthand("softmax", 1, "vector", _softmax, "exp(v - logsumexp(v))"),
-    Shorthand("max", 2, "entries", _max, "b + relu(a - b); where a = b, the slope is b's"),
-    Shorthand("min", 2, "entries", _min, "b - relu(b - a); where a = b, the slope is b's"),
-    Shorthand("outer", 2, "outer", _outer, "a @ b.T of two vectors"),
-    Shorthand("column", 1, "column", lambda a: a, "the matrix whose every column is a vector"),
+    Shorthand("norm", 1, "scalar", lambda a: apply("sqrt", _dot(a, a)), "sqrt(sum(a * a))"),
+    Shorthand("logsumexp", 1, "scalar", log_sum_exp, "log(sum(exp(a))), without overflow"),
+    Shorthand("softmax", 1, "vector", _softmax, "exp(a - logsumexp(a))"),
+    Shorthand("max", 2, "entries", _max, "b + relu(a - b)"),
+    Shorthand("min", 2, "entries", _min, "b - relu(b - a)"),
+    Shorthand("outer", 2, "outer", _outer, "a @ b.T"),
+    Shorthand("column", 1, "column", lambda a: a, "a in every column of what it meets"),
 )
 
 SHORTHANDS: Mapping[str, Shorthand] = MappingProxyType({row.name: row for row in _ROWS})

@@ -7,6 +7,10 @@ from derive.latex.typesetting import broken, escape
 
 __all__ = ["theorems"]
 
+# A formula of more lines than a page has, or a sentence as long, is not read: the rest is counted.
+_MOST_LINES = 36
+_MOST_LETTERS = 800
+
 _LEVELS = {
     "decided": "polynomial normal forms are compared; equal ones prove the claim for all sizes and "
     "all values, and a refutation shows numbers for which the two sides differ",
@@ -67,6 +71,9 @@ def _evidence(claim: Claim) -> Iterator[str]:
 
 
 def _sentence(text: str) -> str:
+    if len(text) > _MOST_LETTERS:
+        kept = text[:_MOST_LETTERS].rpartition(" ")[0]
+        text = f"{kept} ... (`derive prove --json` has all of its {len(text)} letters)"
     shown = escape(text)
     return shown if shown.endswith((".", ":", "!", "?")) else f"{shown}."
 
@@ -78,4 +85,7 @@ def _display(formulas: list[str]) -> Iterator[str]:
         first, *more = broken(formula, 400.0)
         rows.append(f"&{first}")
         rows += [rf"&\qquad {{}}{line}" for line in more]
+    left = len(rows) - _MOST_LINES
+    if left > 1:
+        rows[_MOST_LINES:] = [rf"&\qquad {{}}\cdots\quad\text{{({left} more lines)}}"]
     yield "\\begin{align*}\n" + " \\\\\n".join(rows) + "\n\\end{align*}"

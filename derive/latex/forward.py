@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from derive.cell import Variable
-from derive.expressions import Apply, BlockMatrix
+from derive.expressions import Apply, BlockMatrix, Expr
 from derive.latex.page import Page
 from derive.latex.typesetting import Line, aligned, escape, table
 from derive.primitives import PRIMITIVES
@@ -54,14 +54,15 @@ def _rows(page: Page) -> Iterator[tuple[str, str, str]]:
     for variable in cell.inputs:
         yield declared(variable, "input")
     for place, variable in enumerate(cell.states):
-        yield declared(variable, "state; it is the output $y_{t}$" if place == 0 else "state")
+        shown = "" if variable.name == "y" else " $y_{t}$"
+        yield declared(variable, f"state; it is the output{shown}" if place == 0 else "state")
     for assignment in page.gradients.forward:
         if assignment.name not in states:
             meaning = _meaning(page, assignment, assignment.name in written)
             yield row(assignment.name, page.space(assignment.symbol), meaning)
     for variable in cell.parameters:
-        kind = "parameter, a matrix" if len(variable.shape) == 2 else "parameter, a vector"
-        yield declared(variable, kind)
+        kind = "matrix" if len(variable.shape) == 2 else "vector"
+        yield declared(variable, f"parameter, a {'number' if _is_number(variable.now) else kind}")
 
 
 def _meaning(page: Page, assignment: Assignment, written: bool) -> str:
@@ -99,10 +100,35 @@ def _conventions(page: Page) -> str:
         rf"and ${name(f'bar({state}[t-1])')}$ is what step $t$ sends back to "
         rf"${name(f'{state}[t-1]')}$.",
         r"$\delta^{\mathrm{out}}_{t}$ is the \emph{direct} derivative of the loss in the output "
-        rf"$y_{{t}}={name(state)}$: all later steps held fixed.",
+        rf"${_output(page)}$: all later steps held fixed.",
     ]
+    values = [a.symbol for a in page.gradients.forward]
+    parameters = [p.now for p in cell.parameters]
+    if any(map(_is_number, (*values, *parameters))) and cell.dimensions:
+        items.insert(
+            2,
+            r"What is in $\mathbb{R}^{1}$ is a number; where a vector or a matrix is meant, it "
+            r"stands in every entry.",
+        )
+    matrices = [v.name for v in values if v.shape[1] != 1]
+    if matrices:
+        items.append(
+            rf"A matrix that a step computes, such as ${name(matrices[0])}$, is another one for "
+            r"each example of a batch. $\operatorname{diag}(A)$ of a matrix $A$ multiplies a "
+            r"matrix with it, entry by entry."
+        )
     body = "\n".join(rf"\item {item}" for item in items)
     return f"\\begin{{itemize}}\n{body}\n\\end{{itemize}}\n"
+
+
+def _output(page: Page) -> str:
+    """The output under its own name, and as y where that is another one."""
+    name = page.notation.name(page.gradients.cell.output.name)
+    return name if name == "y_{t}" else f"y_{{t}}={name}"
+
+
+def _is_number(value: Expr) -> bool:
+    return value.shape == (1, 1)
 
 
 def equations(page: Page) -> str:

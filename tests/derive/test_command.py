@@ -152,7 +152,7 @@ def test_all_of_a_cell_whose_claim_fails_exits_with_1(capsys: Capture, tmp_path:
 
 
 BAD = [
-    (["prove", "no_cell"], "'no_cell' is neither a cell of the zoo (`derive list` shows them) nor a "),
+    (["prove", "no_cell"], "'no_cell' is neither a cell of the zoo (`derive list` shows"),
     (["show", "/nowhere/mine.cell"], "'/nowhere/mine.cell' is neither a cell"),
     (["show", "."], "'.' is neither a cell of the zoo"),
     (["show", "bad.cell"], "bad.cell: line 3: "),

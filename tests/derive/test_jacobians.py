@@ -98,6 +98,13 @@ WRITTEN: list[tuple[Expr, str, str]] = [
         r"\operatorname{diag}(1 - f_{t})",
     ),
     (zero(D.shape), "0", "0"),
+    (
+        scale(-2 / n**2, times(f, D)),
+        "-2/n**2 diag(f_t)",
+        r"-\frac{2}{n^{2}} \operatorname{diag}(f_{t})",
+    ),
+    (scale(n + m, D), "(m + n) I", r"(m + n) I"),
+    (scale(sp.Rational(1, 2), D), "1/2 I", r"\tfrac{1}{2} I"),
 ]
 
 

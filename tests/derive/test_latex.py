@@ -103,6 +103,34 @@ def test_a_claim_carries_its_verdict_level_remainder_and_example() -> None:
     assert r"path of h\textasciicircum{}2 (not for \{this\} cell)" in tex
 
 
+def test_a_number_is_no_vector_and_a_matrix_is_one_for_each_example() -> None:
+    tex = latex(gradients(load("mlstm")), ())
+    assert r"$b_{i}$ & $\mathbb{R}^{1}$ & parameter, a number" in tex
+    assert "where a vector or a matrix is meant, it stands in every entry" in tex
+    assert "such as $m_{C,t}$, is another one for each example" in tex
+    for said in ("is a number;", "is another one for each example"):
+        assert said not in latex(gradients(load("lstm")), ())
+
+
+def test_an_output_that_is_called_y_is_not_said_twice() -> None:
+    tex = latex(gradients(load("gla")), ())
+    assert "state; it is the output \\" in tex
+    assert "in the output $y_{t}$: all later" in tex
+    assert "in the output $y_{t}=h_{t}$: all later" in latex(gradients(load("lstm")), ())
+
+
+def test_a_claim_that_nobody_would_read_to_its_end_says_how_much_is_left() -> None:
+    formula = " + ".join(rf"\operatorname{{diag}}(f_{{{k},t}} \odot C_{{t-1}})" for k in range(400))
+    long = replace(CLAIMS[0], statement="a + " * 500 + "b", latex=formula)
+    tex = latex(gradients(CELLS["lstm"]), (long,))
+    assert "has all of its 2001 letters" in " ".join(tex.split())
+    assert tex.count(r"\operatorname{diag}(f_{") < 150
+    left = re.search(r"\\cdots\\quad\\text\{\((\d+) more lines\)\}", tex)
+    assert left
+    assert int(left[1]) > 10
+    check_balance(tex)
+
+
 def test_plain_text_cannot_become_tex() -> None:
     assert escape(r"\input{x} a_b^c 5% & #1 ~") == (
         r"\textbackslash{}input\{x\} a\_b\textasciicircum{}c 5\% \& \#1 \textasciitilde{}"

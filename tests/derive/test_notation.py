@@ -19,13 +19,17 @@ from derive.expressions import (
     add,
     apply,
     constant,
+    log_sum_exp,
     matmul,
     part,
     power,
+    reciprocal,
     scale,
+    spread,
     stack,
     symbol,
     times,
+    total,
     transpose,
 )
 from derive.gradients import gradients
@@ -72,6 +76,10 @@ def test_a_name_is_written_as_a_paper_writes_it(name: str, tex: str) -> None:
     assert NOTATION.name(name) == tex
 
 
+SCALAR = symbol("k", (sp.S.One,))
+ONES = constant(sp.S.One, (m, sp.S.One))
+
+
 def vector(name: str) -> Expr:
     return symbol(name, (n,))
 
@@ -97,6 +105,40 @@ def vector(name: str) -> Expr:
         (add(vector("f"), scale(sp.Rational(-1, 2), vector("p"))), r"f_{t} - \tfrac{1}{2}\, p"),
         (matmul(symbol("A", (n, n)), times(vector("f"), vector("p"))), r"A\, (f_{t} \odot p)"),
         (times(vector("f"), matmul(symbol("A", (n, n)), vector("p"))), r"f_{t} \odot (A\, p)"),
+        (reciprocal(vector("f")), r"\frac{1}{f_{t}}"),
+        (
+            times(vector("p"), reciprocal(add(vector("f"), vector("p")))),
+            r"p \odot \frac{1}{f_{t} + p}",
+        ),
+        (power(reciprocal(vector("f")), 2), r"(\frac{1}{f_{t}})^{\odot 2}"),
+        (apply("sqrt", add(vector("f"), vector("p"))), r"\sqrt{f_{t} + p}"),
+        (power(apply("abs", vector("f")), 2), r"(\left|f_{t}\right|)^{\odot 2}"),
+        (total(times(vector("f"), vector("p"))), r"\operatorname{sum}(f_{t} \odot p)"),
+        (log_sum_exp(scale(2, vector("f"))), r"\operatorname{logsumexp}(2\, f_{t})"),
+        (times(spread(SCALAR, (n, sp.S.One)), vector("f")), r"k_{t} \odot f_{t}"),
+        (
+            times(spread(add(SCALAR, SCALAR), (n, sp.S.One)), vector("f")),
+            r"(k_{t} + k_{t}) \odot f_{t}",
+        ),
+        (
+            add(vector("f"), scale(-1, spread(SCALAR, (n, sp.S.One)))),
+            r"f_{t} - k_{t}",
+        ),
+        (matmul(vector("f"), transpose(vector("p"))), r"f_{t}\, p^{\top}"),
+        (scale(1 / sp.sqrt(n), vector("f")), r"\frac{1}{\sqrt{n}}\, f_{t}"),
+        (add(vector("p"), scale(-1 / n, vector("f"))), r"p - \frac{1}{n}\, f_{t}"),
+        (scale(sp.Rational(1, 10**5), vector("f")), r"10^{-5}\, f_{t}"),
+        (scale(sp.Rational(3, 10**12), vector("f")), r"3 \cdot 10^{-12}\, f_{t}"),
+        (total(symbol("f", (n, m))), r"\operatorname{sum}(f_{t})"),
+        (
+            matmul(constant(sp.S.One, (1, n)), matmul(symbol("f", (n, m)), ONES)),
+            r"\operatorname{sum}(f_{t})",
+        ),
+        (scale(n + m, vector("f")), r"(m + n)\, f_{t}"),
+        (scale(n - m, vector("f")), r"(- m + n)\, f_{t}"),
+        (add(vector("p"), scale(n - m, vector("f"))), r"p + (- m + n)\, f_{t}"),
+        (add(vector("p"), constant(n - m, (n, sp.S.One))), r"p + (- m + n)"),
+        (scale(-2 * n, vector("f")), r"-2 n\, f_{t}"),
         (part(vector("bar(f)"), sp.S.Zero, n), r"[\,\bar{f}_{t}\,]_{1:n}"),
         (
             stack((vector("h[t-1]"), symbol("x", (m,)))),
@@ -112,6 +154,8 @@ def test_a_size_beside_a_product_sign_is_bracketed() -> None:
     assert NOTATION.space((n, m + n)) == r"\mathbb{R}^{n \times (m + n)}"
     assert NOTATION.space((m + n,)) == r"\mathbb{R}^{m + n}"
     assert NOTATION.size(2 * n + 1) == r"2\,n + 1"
+    assert NOTATION.size(n**2 + m * n) == r"n^{2} + m\,n"
+    assert NOTATION.size((m + n) ** 2) == r"(m + n)^{2}"
 
 
 def test_a_function_is_spelled_out_where_a_name_has_its_sign() -> None:
@@ -144,7 +188,7 @@ def test_two_names_never_look_the_same(name: str) -> None:
         assert written.isascii()
 
 
-@pytest.mark.parametrize("name", (*CORE, "mlstm"))
+@pytest.mark.parametrize("name", [*CORE, "mlstm"])
 def test_the_equations_of_the_core_are_written_as_reviewed(
     name: str, golden: Callable[[str, str], None]
 ) -> None:

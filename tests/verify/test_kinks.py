@@ -1,5 +1,7 @@
 """Differences near kinks and jumps: their error covers what they cannot see, or says so."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from grown_cells import grown
@@ -50,7 +52,7 @@ def test_the_error_covers_the_true_slope_at_any_distance_from_a_kink_or_a_jump(f
 
 def test_far_from_the_kink_the_error_is_small():
     assert differences(beside("relu", 0.4)).error["b"] < 1e-9
-    assert differences(beside("relu", 1e-6)).error["b"] > 0.5
+    assert differences(beside("relu", 1e-8)).error["b"] > 0.5
 
 
 @pytest.mark.parametrize("function", ["relu", "abs", "heaviside", "frac", "1 / "])
@@ -59,11 +61,22 @@ def test_an_entry_may_be_moved_until_an_argument_meets_a_kink(function):
         example = beside(function, distance)
         reach = smooth_reach(example, gradients(example.cell))
         assert reach("b", 0) == max(step for step in STEPS if step < distance)
-    for distance in (1e-4, 0.0):
+    for distance in (1e-7, 0.0):
         example = beside(function, distance)
         reach = smooth_reach(example, gradients(example.cell))
         assert reach("b", 0) == 0
         assert reach("h_0", 0) == STEPS[0], "nothing reads the state"
+
+
+@pytest.mark.parametrize("start", [0.0, 1e-6, 1e-4, 0.003, 0.1])
+@pytest.mark.parametrize("smallest", [1e-12, 1e-8, 1e-5, 0.001])
+def test_the_error_covers_a_norm_near_zero_which_turns_within_the_steps(start, smallest):
+    text = f"input x[n]\nstate h[n]\nz = b - x\nh = 3 * z / sqrt(z * z + {smallest}) + tanh(z)"
+    example = replace(beside("relu", start), cell=parse(text, "norm"))
+    found, expected = differences(example), complex_step_gradients(example)["b"]
+    assert abs(found.value["b"] - expected) <= found.error["b"]
+    if smallest > 1e-8:  # else it turns within the steps that noise is measured by
+        assert found.error["b"] < 1e-5 * max(abs(expected), 1)
 
 
 def test_within_reach_differences_are_as_good_as_those_of_a_smooth_cell():
@@ -75,7 +88,7 @@ def test_within_reach_differences_are_as_good_as_those_of_a_smooth_cell():
 
 
 def test_where_the_smallest_step_meets_a_kink_nothing_is_said():
-    example = beside("relu", 1e-5)
+    example = beside("relu", 1e-7)
     reach = smooth_reach(example, gradients(example.cell))
     assert np.isinf(differences(example, reach=reach).error["b"]).all()
 

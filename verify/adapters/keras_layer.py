@@ -14,17 +14,10 @@ from verify.adapters.functions import Adapted
 from verify.adapters.holding import held
 from verify.adapters.limits import Limits
 
-__all__ = ["is_layer", "keras_layer"]
+__all__ = ["keras_layer"]
 
-LAYER = ("keras.src.layers.layer", "Layer")
 # What a layer must be made with to give all that is asked for.
 MADE = {"return_sequences": True, "return_state": True, "zero_output_for_mask": True}
-
-
-def is_layer(found: Any) -> bool:
-    """Whether this is a Keras layer, or a class of them, without importing Keras."""
-    made = found if isinstance(found, type) else type(found)
-    return any((c.__module__, c.__name__) == LAYER for c in made.__mro__)
 
 
 def keras_layer(

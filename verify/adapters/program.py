@@ -133,4 +133,4 @@ def program(
     if found is None:
         raise UsageError(f"'{one_line(words[0], 80)}' is no program that can be started")
     loaded = zoo.load(cell) if isinstance(cell, str) else cell
-    return Program((str(Path(found).resolve()), *words[1:]), loaded, limits)
+    return Program((os.path.abspath(found), *words[1:]), loaded, limits)

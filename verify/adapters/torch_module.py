@@ -14,16 +14,9 @@ from verify.adapters.holding import held, sizes_held
 from verify.adapters.limits import Limits
 from verify.kernels import Array, Arrays
 
-__all__ = ["is_module", "torch_call", "torch_module"]
+__all__ = ["torch_call", "torch_module"]
 
-MODULE = ("torch.nn.modules.module", "Module")
 TAKEN = Limits(lengths=False, empty=False)
-
-
-def is_module(found: Any) -> bool:
-    """Whether this is a `torch.nn.Module`, or a class of them, without importing torch."""
-    made = found if isinstance(found, type) else type(found)
-    return any((c.__module__, c.__name__) == MODULE for c in made.__mro__)
 
 
 def torch_call(

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from derive.cell import lag
 from derive.evaluate import Numbers, compiled, lagged
-from derive.gradients import bar, carry, upstream
+from derive.gradients import carry, upstream
 from verify.deviations.model import Model, Results, States, Step, Steps
 from verify.deviations.programs import program
 from verify.kernels import (
@@ -27,7 +27,7 @@ from verify.recurrence import Field, Plain, alive
 from verify.references import INFLATION
 from verify.rounding import Bounded
 
-__all__ = ["Predicted", "Quick", "kernel_of", "predicted", "quick"]
+__all__ = ["Predicted", "Run", "Quick", "kernel_of", "predicted", "quick", "quick_run"]
 
 
 @dataclass(frozen=True)
@@ -118,8 +118,6 @@ def forward(model: Model, example: Example, field: Field) -> Run:
     outputs: Results = {"y": y} | {f"{name}_T": [value] for name, value in states.items()}
     for finish in model.values:
         outputs = finish(field, example, outputs)
-    for spoil in model.tape:
-        known = spoil(field, known, mask)
     return Run(example, known, mask, outputs)
 
 
@@ -128,7 +126,7 @@ def backward(model: Model, run: Run, example: Example, field: Field) -> Results:
     """Gradients for the cotangents of `example`."""
     for change in (*model.given, *model.upstream):
         example = change(example)
-    derived, cell, sizes = model.derived, model.equations, sizes_of(run.example)
+    programs, cell, sizes = model.programs, model.equations, sizes_of(run.example)
     mask = alive(len(run.mask), run.example.batch, example.lengths)
     zeros = field.zeros((1, 1, 1))
     nothing = {
@@ -138,6 +136,8 @@ def backward(model: Model, run: Run, example: Example, field: Field) -> Results:
     parts: Results = {name: [] for name in nothing}
     carried = _states(run.example, example.dstate_T, field)
     known = [dict(step) for step in run.known]
+    for spoil in model.tape:
+        known = spoil(field, known, run.mask)
     for t in reversed(range(len(mask))):
         lives, arriving = mask[t], carried
         for change_of in model.carrying:
@@ -146,14 +146,13 @@ def backward(model: Model, run: Run, example: Example, field: Field) -> Results:
         dy = zeros if example.dy is None else field.given(as_value(example.dy[t], cell.output))
         here[upstream(cell).name] = field.where(lives, dy, zeros)
         here.update({carry(s).name: arriving[s.name] for s in cell.states})
-        for adjoint in derived.backward:
-            here[bar(adjoint.of).name] = program(adjoint.value)(here, sizes, field)
+        for name, compute in programs.inner:
+            here[name] = compute(here, sizes, field)
         known[t] = dict(here)
-        for adjoint in (*derived.parameters, *derived.inputs):
-            name = adjoint.of.name
-            found = program(adjoint.value)(here, sizes, field)
+        for name, compute in programs.given:
+            found = compute(here, sizes, field)
             parts[name].insert(0, field.where(lives, found, nothing[name]))
-        earlier = {a.of.name: program(a.value)(here, sizes, field) for a in derived.states}
+        earlier = {name: compute(here, sizes, field) for name, compute in programs.carried}
         carried = {
             s.name: field.where(lives, earlier[lag(s.name)], arriving[s.name]) for s in cell.states
         }
@@ -178,10 +177,21 @@ def _states(example: Example, given: Arrays | None, field: Field) -> States:
     return found
 
 
-def quick(model: Model, example: Example, backwards: bool = True) -> Predicted:
-    """What the model computes, in float64, without bounds."""
+def quick_run(model: Model, example: Example) -> Run:
+    """Forward alone, for models that run forward in the same way."""
+    return forward(model, example, Quick())
+
+
+def quick(
+    model: Model, example: Example, backwards: bool = True, run: Run | None = None
+) -> Predicted:
+    """What the model computes, in float64, without bounds.
+
+    Args:
+        run: from `quick_run` of a model with the same forward.
+    """
     field = Quick()
-    run = forward(model, example, field)
+    run = forward(model, example, field) if run is None else run
     values = _arrays(example, run.outputs, lambda a: a)
     grads = backward(model, run, example, field) if backwards else {}
     return Predicted(values, _arrays(example, grads, lambda a: a), {}, {})

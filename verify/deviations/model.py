@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from derive.cell import Cell
-from derive.gradients import Gradients, gradients
+from derive.gradients import Gradients, bar, gradients
 from derive.single_assignment import Assignment, single_assignment
+from verify.deviations.programs import Program, program
 from verify.kernels import Array, Example, Kernel
 from verify.recurrence import Field
 from verify.rounding import Precision
@@ -27,6 +28,25 @@ Ending = Callable[[Field, States], States]
 Carrying = Callable[[Field, int, int, States], States]
 Summing = Callable[[Field, str, Sequence[Value], Array], list[Value]]
 Finishing = Callable[[Field, Example, Results], Results]
+
+
+@dataclass(frozen=True)
+class Programs:
+    """Backward's formulas by name, as programs: cotangents, gradients, carries."""
+
+    inner: list[tuple[str, Program]]
+    given: list[tuple[str, Program]]
+    carried: list[tuple[str, Program]]
+
+
+@lru_cache(maxsize=512)
+def _assigned(cell: Cell) -> tuple[Assignment, ...]:
+    return single_assignment(cell)
+
+
+@lru_cache(maxsize=512)
+def _derived(cell: Cell) -> Gradients:
+    return gradients(cell)
 
 
 @dataclass(frozen=True)
@@ -71,15 +91,28 @@ class Model:
         """The implementation that is right."""
         return cls(cell, cell)
 
-    @cached_property
+    @property
     def forward(self) -> tuple[Assignment, ...]:
         """Assignments of one step."""
-        return single_assignment(self.equations)
+        return _assigned(self.equations)
 
-    @cached_property
+    @property
     def derived(self) -> Gradients:
         """The formulas of backward."""
-        return gradients(self.equations) if self.formulas is None else self.formulas
+        return _derived(self.equations) if self.formulas is None else self.formulas
+
+    @cached_property
+    def programs(self) -> "Programs":
+        """The formulas of backward as programs."""
+        g = self.derived
+        inner = [(bar(a.of).name, program(a.value)) for a in g.backward]
+        given = [(a.of.name, program(a.value)) for a in (*g.parameters, *g.inputs)]
+        return Programs(inner, given, [(a.of.name, program(a.value)) for a in g.states])
+
+    def runs_forward_as(self, other: "Model") -> bool:
+        """Whether forward is surely that of another model."""
+        names = ("equations", "given", "starting", "ending", "values", "precision")
+        return all(getattr(self, n) is getattr(other, n) for n in names)
 
     @property
     def consistent(self) -> bool:

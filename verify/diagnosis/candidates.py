@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from verify.deviations.deviation import Deviation, Family, Variant
-from verify.deviations.machine import predicted, quick
+from verify.deviations.machine import Run, predicted, quick, quick_run
 from verify.deviations.model import Model
 from verify.diagnosis.observing import Observation, Right, Seen, agree, flat, flat_bounds, outside
 
@@ -19,13 +19,20 @@ TIMES = 2.0
 SURE = 4
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Candidate:
-    """A variant of a row; `only` are the results that it can change, None if any."""
+    """A variant of a row, with what it predicts.
+
+    Attributes:
+        only: the results that it can change; None if any.
+        sifted, sure: predictions by example, without and with bounds.
+    """
 
     deviation: Deviation
     variant: Variant
     only: frozenset[str] | None
+    sifted: dict[int, Seen] = field(default_factory=dict, repr=False)
+    sure: dict[int, tuple[Seen, Seen]] = field(default_factory=dict, repr=False)
 
 
 @dataclass
@@ -39,8 +46,7 @@ class Candidates:
     base: Model
     rows: Sequence[Deviation]
     backwards: bool
-    _quick: dict[tuple[int, int], Seen] = field(default_factory=dict)
-    _sure: dict[tuple[int, int], tuple[Seen, Seen]] = field(default_factory=dict)
+    _runs: dict[int, Run] = field(default_factory=dict)
     _all: list[Candidate] | None = None
 
     @property
@@ -61,18 +67,27 @@ class Candidates:
 
     def quick(self, candidate: Candidate, right: Right) -> Seen:
         """What the candidate computes, without bounds."""
-        key = (id(candidate), id(right))
-        if key not in self._quick:
-            self._quick[key] = flat(quick(candidate.variant.model, right.example, self.backwards))
-        return self._quick[key]
+        key = id(right)
+        if key not in candidate.sifted:
+            model = candidate.variant.model
+            run = self._run(right) if model.runs_forward_as(self.base) else None
+            found = quick(model, right.example, self.backwards, run)
+            candidate.sifted[key] = flat(found)
+        return candidate.sifted[key]
+
+    def _run(self, right: Right) -> Run:
+        """The base's forward."""
+        if id(right) not in self._runs:
+            self._runs[id(right)] = quick_run(self.base, right.example)
+        return self._runs[id(right)]
 
     def sure(self, candidate: Candidate, right: Right) -> tuple[Seen, Seen]:
         """What the candidate computes, and bounds."""
-        key = (id(candidate), id(right))
-        if key not in self._sure:
+        key = id(right)
+        if key not in candidate.sure:
             found = predicted(candidate.variant.model, right.example, self.backwards)
-            self._sure[key] = flat(found), flat_bounds(found)
-        return self._sure[key]
+            candidate.sure[key] = flat(found), flat_bounds(found)
+        return candidate.sure[key]
 
     def explaining(
         self,

@@ -8,7 +8,6 @@ formulas. All that explain equally are listed, in the order of the table.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Literal
 
 from derive.cell import Cell
 from derive.gradients import Gradients, gradients
@@ -16,6 +15,7 @@ from verify.deviations.deviation import Deviation
 from verify.deviations.machine import predicted
 from verify.deviations.model import Model
 from verify.deviations.table import DEVIATIONS
+from verify.diagnosis.answers import Answer, Cause, Diagnosis
 from verify.diagnosis.behaving import misbehaving
 from verify.diagnosis.candidates import Candidate, Candidates, chosen
 from verify.diagnosis.conditions import condition
@@ -34,61 +34,7 @@ from verify.kernels import Example, Kernel
 from verify.properties import Failure, Skip, Trial
 from verify.properties.oracles import differences
 
-__all__ = ["Answer", "Cause", "Diagnosis", "Library", "behaviour", "diagnose"]
-
-Answer = Literal["yes", "no", "not judged"]
-
-@dataclass(frozen=True)
-class Cause:
-    """A deviation that reproduces what was seen.
-
-    Attributes:
-        deviation: the row's name.
-        cause: what the row says.
-        variant: which one.
-        explains: the wrong results that it reproduces; 'd W_f' is the gradient of W_f.
-        only: where the implementation does it, if not everywhere.
-    """
-
-    deviation: str
-    cause: str
-    variant: str
-    by_design: bool
-    explains: tuple[str, ...]
-    only: str = ""
-
-    @property
-    def text(self) -> str:
-        """In a line."""
-        where = f" (only {self.only})" if self.only else ""
-        kind = "deviates by design: " if self.by_design else ""
-        which = f": {self.variant}" if self.variant else ""
-        return f"{kind}{self.cause}{which}{where}"
-
-
-@dataclass(frozen=True)
-class Diagnosis:
-    """What an implementation is, and why.
-
-    Attributes:
-        is_cell: whether outputs and final states are the cell's.
-        own_gradient: whether gradients are those of its own forward.
-        causes: those that explain, equally good ones beside each other; of two that hold at once
-            both. Empty if nothing is wrong, or if none of the known deviations explains it.
-        wrong: the results that are not the cell's.
-    """
-
-    is_cell: Answer
-    own_gradient: Answer
-    causes: tuple[Cause, ...]
-    wrong: tuple[str, ...]
-
-    @property
-    def explained(self) -> bool:
-        """Whether the causes account for all that is wrong."""
-        told = {name for cause in self.causes for name in cause.explains}
-        return bool(self.causes) and set(self.wrong) <= told
-
+__all__ = ["Library", "behaviour", "diagnose"]
 
 @dataclass(frozen=True)
 class Library:
@@ -147,10 +93,12 @@ def diagnose(
         failed: properties that fail, each with an example, where that is known.
         library: of the cell; None makes one.
     """
-    library = Library.of(cell) if library is None else library
+    if library is None:
+        failing = {id(e): e for n, e in (failed or {}).items() if n in ("values", "gradients")}
+        library = Library.of(cell, failing.values())
     derived = gradients(cell)
     seen = observed(kernel, library.rights, derived, backwards)
-    found = Diagnosis("not judged", "not judged", (), ())
+    found = Diagnosis("not judged", "not judged")
     if seen:
         found = _Work(library, kernel, derived, seen).diagnosis()
     return behaviour(library, kernel, failed or {}, found)
@@ -163,11 +111,13 @@ def behaviour(
     if not failed or found.explained:
         return found
     conduct = [row for row in library.rows if row.side == "conduct"]
-    more = tuple(
-        Cause(row.name, row.cause, variant.label if variant else "", row.by_design, (name,))
-        for row, variant, name in misbehaving(kernel, gradients(library.cell), conduct, failed)
-    )
-    return replace(found, causes=(*found.causes, *more))
+    more: dict[tuple[str, str], tuple[Cause, list[str]]] = {}
+    for row, variant, name in misbehaving(kernel, gradients(library.cell), conduct, failed):
+        label = variant.label if variant else ""
+        cause = Cause(row.name, row.cause, label, row.by_design, ())
+        more.setdefault((row.name, label), (cause, []))[1].append(name)
+    causes = [replace(cause, explains=tuple(names)) for cause, names in more.values()]
+    return replace(found, causes=(*found.causes, *causes))
 
 
 @dataclass

@@ -122,6 +122,15 @@ def curve(
         return
 
 
+def _met_twice(o: Observation, group: Sequence[str]) -> float | None:
+    """The largest absolute value of these results, if more than one entry has it."""
+    if o.example.dtype != np.float64 or not set(group) <= set(o.results):
+        return None
+    sizes = np.abs(_column(o.results, group))
+    top = float(sizes.max(initial=0.0))
+    return top if top > 0 and np.isfinite(top) and int((sizes == top).sum()) > 1 else None
+
+
 def _ceiling(groups: Callable[[Model, Sequence[str]], list[list[str]]]) -> Estimate:
     """The largest absolute value in each group of results."""
 
@@ -130,15 +139,11 @@ def _ceiling(groups: Callable[[Model, Sequence[str]], list[list[str]]]) -> Estim
     ) -> Iterator[Fraction]:
         tried = set()
         for group in groups(base, sorted(names)):
-            tops = [
-                float(np.abs(_column(o.results, group)).max(initial=0.0))
-                for o in seen
-                if o.wrong & names and o.example.dtype == np.float64 and set(group) <= set(o.results)
-            ]
-            top = max(tops, default=0.0)
-            if top > 0 and np.isfinite(top) and top not in tried:
-                tried.add(top)
-                yield _near(top, 4 * np.finfo(float).eps * top)
+            for o in seen:
+                top = _met_twice(o, group) if o.wrong & names else None
+                if top is not None and top not in tried:
+                    tried.add(top)
+                    yield _near(top, 4 * np.finfo(float).eps * top)
 
     return estimate
 

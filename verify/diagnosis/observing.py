@@ -71,6 +71,7 @@ def standard(cell: Cell, seed: int = 0) -> tuple[Example, ...]:
         (1, 2, "mixed", np.float64, True, False, "all"),
         (3, 2, "unsaturated", np.float64, False, False, "outputs"),
         (2, 1, "unsaturated", np.float64, True, False, "all"),
+        (12, 1, "unsaturated", np.float64, True, False, "all"),
         (4, 3, "unsaturated", np.float32, True, False, "all"),
     )
     made = [

@@ -77,7 +77,8 @@ def called(what: str, call: Callable[[], Any]) -> Any:
             return call()
     except (Exception, SystemExit) as error:
         text = one_line(f"{type(error).__name__}: {error}", 200)
-        message = f"{what} raised {text}{_place(error)}"
+        said = getattr(error, "finding", "") or f"raised {text}{_place(error)}"
+        message = f"{what} {said}"
         raise BrokenError(Failure("", message), error) from None
 
 

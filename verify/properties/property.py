@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from derive.errors import one_line
 from verify.properties.calling import BrokenError, Failure, Skip
 from verify.properties.trial import Trial
 
@@ -33,9 +34,16 @@ class Property:
     def judge(self, trial: Trial) -> Failure | Skip | None:
         """The check, where a call that breaks is a failure as well."""
         broken = trial.broken if self.needs == "forward" else trial.broken_backward
+        if broken is not None and isinstance(broken.raised, NotImplementedError):
+            return _absent(broken)
         if broken is not None and not self.first:
             return Skip("no example ran")
         try:
             return self.check(trial)
         except BrokenError as error:
-            return error.failure
+            refused = isinstance(error.raised, NotImplementedError)
+            return _absent(error) if refused else error.failure
+
+
+def _absent(error: BrokenError) -> Skip:
+    return Skip(f"not given: {one_line(str(error.raised), 160) or 'it is not implemented'}")

@@ -21,6 +21,14 @@ from verify.references import Reference, reference
 __all__ = ["Expected", "Result", "Trial"]
 
 
+class Values(dict[str, Array]):
+    """Results of forward; where one that is None there is asked for, nothing can be judged."""
+
+    def __missing__(self, name: str) -> Array:
+        absent = NotImplementedError(f"{name} is None")
+        raise BrokenError(Failure(name, f"forward gave no {name}"), absent)
+
+
 @dataclass(frozen=True)
 class Result:
     """What forward and backward gave; `grads` is empty if backward was not asked."""
@@ -125,12 +133,13 @@ class Trial:
             raise BrokenError(Failure("", message))
         y, state_T, tape = got
         shapes = _shapes(e)
-        values = {"y": array_of("y", y, shapes["y"])}
+        values = Values() if y is None else Values(y=array_of("y", y, shapes["y"]))
         for state in self.cell.states:
             name = f"{state.name}_T"
             if not isinstance(state_T, Mapping) or state.name not in state_T:
                 raise BrokenError(Failure(name, f"forward gave state_T without '{state.name}'"))
-            values[name] = array_of(name, state_T[state.name], shapes[name])
+            if state_T[state.name] is not None:
+                values[name] = array_of(name, state_T[state.name], shapes[name])
         return Result(values, tape=tape)
 
     def backward(self, example: Example, tape: Any, *, copy: bool = True) -> dict[str, Array]:

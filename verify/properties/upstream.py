@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from verify.kernels import Array, Example
+from verify.kernels import Array, Example, shape_of, sizes_of
 from verify.properties.calling import Failure, Skip
 from verify.properties.changing import sized
 from verify.properties.comparing import compare, scaled, zero_exactly
@@ -21,8 +21,7 @@ def absent_states(trial: Trial) -> Failure | Skip | None:
     absent = replace(trial.example, state_0=None)
     if not sized(absent):
         return Skip("without initial states the size of a state is not known")
-    shapes = {n[:-2]: a for n, a in trial.base.values.items() if n != "y"}
-    zeros = replace(absent, state_0={n: np.zeros_like(a) for n, a in shapes.items()})
+    zeros = replace(absent, state_0=_no_states(trial))
     return compare(
         trial.forward(absent).values,
         trial.forward(zeros).values,
@@ -32,11 +31,23 @@ def absent_states(trial: Trial) -> Failure | Skip | None:
     )
 
 
+def _no_states(trial: Trial) -> dict[str, Array]:
+    """Zeros for every state, of the shape that forward gave or, where it gave none, must give."""
+    given, example = trial.base.values, trial.example
+    found = {}
+    for state in trial.cell.states:
+        name = f"{state.name}_T"
+        shape = given[name].shape if name in given else None
+        full = shape or (example.batch, *shape_of(state, sizes_of(example)))
+        found[state.name] = np.zeros(full, example.dtype)
+    return found
+
+
 def absent_cotangents(trial: Trial) -> Failure | None:
     """No cotangents are zero cotangents."""
     result, example = trial.base, trial.example
     no_dy = {"dy": np.zeros_like(result.values["y"])}
-    no_states = {n[:-2]: np.zeros_like(a) for n, a in result.values.items() if n != "y"}
+    no_states = _no_states(trial)
     cases = (
         ("dstate_T", trial.dy_only, replace(trial.dy_only, dstate_T=no_states)),
         ("dy", trial.dstate_only, replace(trial.dstate_only, dy=no_dy["dy"])),

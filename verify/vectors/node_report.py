@@ -12,6 +12,7 @@ from verify.vectors.node_values import NodeValues, node_values
 
 __all__ = ["Found", "markdown", "run_all"]
 
+VERDICTS = ("agrees", "differs", "refused")
 WIDTH = {"float32": "", "float64": ", float64"}
 
 
@@ -47,7 +48,7 @@ def markdown(runtimes: Sequence[Runtime], seed: int = 0) -> str:
     for runtime in runtimes:
         shown = set()
         for f in found:
-            cause = (f.case.setting.lengths, f.case.setting.other, *_asked_for(f.case))
+            cause = (f.case.setting.lengths == "full", f.case.setting.other, *_asked_for(f.case))
             if f.runtime is runtime and f.outcome.verdict == "differs" and cause not in shown:
                 line = _smallest(f.case, runtime)
                 lines += [line] if line else []
@@ -81,9 +82,14 @@ def _cell(found: Sequence[Found]) -> str:
 def _counts(found: Sequence[Found], runtimes: Sequence[Runtime]) -> list[str]:
     lines = []
     for runtime in runtimes:
-        verdicts = [f.outcome.verdict for f in found if f.runtime is runtime]
-        parts = [f"{verdicts.count(v)} {v}" for v in ("agrees", "differs", "refused")]
-        lines.append(f"- {runtime.name}: {len(verdicts)} cases, {', '.join(parts)}.")
+        mine = [f for f in found if f.runtime is runtime]
+        count = {v: sum(f.outcome.verdict == v for f in mine) for v in VERDICTS}
+        none = sum(f.outcome.verdict == "differs" and bool(f.case.setting.unclear) for f in mine)
+        within = f" ({none} of them unclear ones, within no reading)" if none else ""
+        lines.append(
+            f"- {runtime.name}: {len(mine)} cases; {count['agrees']} agree, "
+            f"{count['differs']} differ{within}, {count['refused']} refused."
+        )
     return lines
 
 

@@ -101,7 +101,7 @@ _REVERSE, _BOTH = {"direction": "reverse"}, {"direction": "bidirectional"}
 # second.
 _UNSAID_CLIP = "whether clip also bounds C where h reads it ('the input of activations')"
 _UNSAID_COUPLED = "whether the forget gate is 1 - i or the input gate 1 - f ('couple')"
-_UNSAID_ZERO = "what the final states of a row of no steps are ('the last output value')"
+_UNSAID_ZERO = "whether a row may have no steps, and what its final states are then"
 
 SETTINGS = (
     Setting("", "biases, initial states", doubles=True),

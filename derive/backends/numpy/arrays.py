@@ -8,8 +8,6 @@ it is *narrow*, and NumPy broadcasts it where it meets others.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import sympy as sp
-
 from derive.backends.numpy.pointwise import number_text
 from derive.errors import RuleError
 from derive.expressions import (
@@ -120,8 +118,7 @@ class Arrays:
             case Transpose():
                 return self._transposed(expr.args[0])
             case BlockMatrix():
-                parts = ", ".join(self.full(part) for part in parts_of(expr))
-                return _Text(f"_stacked({parts})")
+                return _Text(f"_stacked({', '.join(map(self.full, parts_of(expr)))})")
             case MatrixSlice():
                 start, stop = (number_text(edge) for edge in expr.rowslice[:2])
                 return _Text(f"{self._whole(expr.parent, _ATOM)}[..., {start}:{stop}]")
@@ -159,13 +156,13 @@ class Arrays:
         if isinstance(a, Transpose) and is_column(a.args[0]) and is_column(b):
             inner = f"{self._whole(a.args[0], _PRODUCT)} * {self._whole(b, _PRODUCT)}"
             return _Text(f"({inner}).sum(-1, keepdims=True)")
-        left, right = self._whole(a, _ATOM), self._whole(b, _ATOM)
+        matrix, operand = self._whole(a, _ATOM), self._whole(b, _ATOM)
         if not is_column(b):
-            return _Text(f"{left} @ {right}", _PRODUCT)
+            return _Text(f"{matrix} @ {operand}", _PRODUCT)
         if self.is_once(a):
-            turned = self._whole(a.args[0], _ATOM) if isinstance(a, Transpose) else f"{left}.T"
-            return _Text(f"{right} @ {turned}", _PRODUCT)
-        return _Text(f"({left} @ {right}[..., None])[..., 0]")
+            turned = self._whole(a.args[0], _ATOM) if isinstance(a, Transpose) else f"{matrix}.T"
+            return _Text(f"{operand} @ {turned}", _PRODUCT)
+        return _Text(f"({matrix} @ {operand}[..., None])[..., 0]")
 
     def _with_ones(self, a: Expr, b: Expr) -> _Text:
         """Sums, and scalars, columns and rows that are spread."""

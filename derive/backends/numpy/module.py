@@ -5,13 +5,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, overload
 
 from derive.backends.numpy.docstring import docstring
+from derive.backends.numpy.forms import Form, form_of
 from derive.backends.numpy.parts import (
     PULL,
     RUN,
-    Form,
     assigned,
     checks,
-    form_of,
     function,
     imports,
     joined,

@@ -5,11 +5,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from derive.backends.numpy.docstring import network_docstring
+from derive.backends.numpy.forms import Form, form_of
 from derive.backends.numpy.parts import (
-    Form,
     assigned,
     checks,
-    form_of,
     function,
     imports,
     joined,

@@ -3,25 +3,19 @@
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
-from typing import TypeAlias
 
 import sympy as sp
 
-from derive.backends.numpy.fused import Fused
-from derive.backends.numpy.stepwise import Stepwise, is_fused
 from derive.cell import Cell, Variable
 from derive.expressions import Apply
 from derive.gradients import Gradients
 from derive.primitives import PRIMITIVES
-from derive.schedule import schedule
 
 __all__ = [
     "PULL",
     "RUN",
-    "Form",
     "assigned",
     "checks",
-    "form_of",
     "function",
     "imports",
     "joined",
@@ -40,13 +34,6 @@ PULL = "Gradients of sum(dy * y) + sum(dstate_T * state_T), summed over steps an
 
 _MARK = "# --- emitted ---\n"
 _CHECK = "def _example("
-
-Form: TypeAlias = Fused | Stepwise
-
-
-def form_of(gradients: Gradients) -> Form:
-    """The fastest form that can say the cell."""
-    return Fused(schedule(gradients)) if is_fused(gradients) else Stepwise(gradients)
 
 
 def joined(parts: Iterable[str]) -> str:

@@ -66,6 +66,20 @@ _FIFTH = (
     ("undeclared beside a scalar in a sum", "h = sum(k * b) * (W @ x)", _BOTH),
     ("undeclared beside a scalar of a name", "g = k * b\nh = g * (W @ x)", _BOTH),
     ("undeclared filling", "h = W @ x + sum(b)", "the shape of 'b' does not follow from its use"),
+    ("column that meets nothing", "h = sum(column(x)) * (W @ x)", "how many columns does [m, ?] h"),
+    (
+        "column in a product",
+        "h = (W * V) @ column(x) @ x",
+        "column(v) in a matrix product|a vector",
+    ),
+    (
+        "column of a matrix",
+        "h = (C * column(C)) @ x",
+        "`column(C)`: a vector expected, found [n, m]",
+    ),
+    ("column of a number", "h = (C * column(2)) @ x", "column of a number; write the number"),
+    ("column beside a vector", "h = column(x) + x", "do not fit"),
+    ("column as a name", "h = column @ x", "'column' is a function: write column(...)"),
     # Transposes.
     ("row alone", "h = W @ x + x.T", f"`x.T`: {_ROW}"),
     ("row in a function", "h = tanh(h[t-1].T)", f"`h[t-1].T`: {_ROW}"),

@@ -1,0 +1,105 @@
+"""What is said of an implementation: is it the cell, is its gradient its own, and why not."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+__all__ = ["Answer", "Cause", "Diagnosis", "plain", "told"]
+
+Answer = Literal["yes", "no", "not judged"]
+
+# Of causes that explain equally so many are written out in text; JSON has all.
+SHOWN = 4
+
+
+@dataclass(frozen=True)
+class Cause:
+    """A deviation that reproduces what was seen.
+
+    Attributes:
+        deviation: the row's name.
+        cause: what the row says.
+        variant: which one.
+        by_design: whether people do it on purpose, so that it is no wrong formula.
+        explains: the wrong results that it reproduces: 'y', 'C_T', 'd W_f' for the gradient of
+            W_f; or the property that tells it.
+        only: where the implementation does it, if not everywhere.
+    """
+
+    deviation: str
+    cause: str
+    variant: str
+    by_design: bool
+    explains: tuple[str, ...]
+    only: str = ""
+
+    @property
+    def text(self) -> str:
+        """In a line."""
+        where = f" (only {self.only})" if self.only else ""
+        kind = "by design, " if self.by_design else ""
+        which = f": {self.variant}" if self.variant else ""
+        return f"{kind}{self.cause}{which}{where}"
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What an implementation is, and why.
+
+    Attributes:
+        is_cell: whether outputs and final states are the cell's.
+        own_gradient: whether gradients are those of its own forward.
+        causes: those with the same `explains` explain equally; others hold at once. Empty if
+            nothing is wrong, or if no known deviation explains it.
+        wrong: the results that are not the cell's.
+    """
+
+    is_cell: Answer
+    own_gradient: Answer
+    causes: tuple[Cause, ...] = ()
+    wrong: tuple[str, ...] = ()
+
+    @property
+    def explained(self) -> bool:
+        """Whether the causes account for all that is wrong."""
+        found = {name for cause in self.causes for name in cause.explains}
+        return bool(self.causes) and set(self.wrong) <= found
+
+
+def told(found: Diagnosis, cell: str) -> list[str]:
+    """The diagnosis as lines of a report."""
+    lines = [
+        "diagnosis:",
+        f"  outputs and final states are {cell}'s: {found.is_cell}",
+        f"  gradients are those of its own forward: {found.own_gradient}",
+    ]
+    groups: dict[tuple[str, ...], list[Cause]] = {}
+    for cause in found.causes:
+        groups.setdefault(cause.explains, []).append(cause)
+    for number, group in enumerate(groups.values()):
+        for k, cause in enumerate(group[:SHOWN]):
+            word = "or equally" if k else "and" if number else "likely cause"
+            lines.append(f"  {word}: {cause.text}")
+        if len(group) > SHOWN:
+            lines.append(f"  and {len(group) - SHOWN} more that explain equally")
+    if not found.causes:
+        lines.append("  none of the known deviations explains it")
+    elif not found.explained and found.wrong:
+        names = {name for cause in found.causes for name in cause.explains}
+        rest = ", ".join(n for n in found.wrong if n not in names)
+        lines.append(f"  not explained by a known deviation: {rest}")
+    return lines
+
+
+def plain(found: Diagnosis) -> list[dict[str, Any]]:
+    """The causes for JSON."""
+    return [
+        {
+            "cause": c.cause,
+            "deviation": c.deviation,
+            "variant": c.variant,
+            "by_design": c.by_design,
+            "explains": list(c.explains),
+            "only": c.only,
+        }
+        for c in found.causes
+    ]
