@@ -3,8 +3,8 @@
 //     verify vectors rnn --json rnn.json
 //     rustc --edition 2021 -O docs/vectors_reader.rs -o reader && ./reader rnn.json
 //
-// Replace `run` by your own layer; with serde_json, replace `Json` and `Reader`, too. It computes in
-// f64: examples of float32 need f32. Exit code 1 where a result is outside of its bound.
+// Replace `run` by your own layer; with serde_json, replace `Json` and `Reader`, too. It computes
+// in f64: examples of float32 need f32. Exit code 1 where a result is outside of its bound.
 use std::collections::BTreeMap;
 
 #[derive(Debug)]

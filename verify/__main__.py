@@ -87,7 +87,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_isolation(run: argparse.ArgumentParser) -> None:
-    run.add_argument("--convention", metavar="NAME", help="how a library's layer has its parameters")
+    run.add_argument(
+        "--convention", metavar="NAME", help="how a library's layer has its parameters"
+    )
     run.add_argument(
         "--isolate",
         action=argparse.BooleanOptionalAction,

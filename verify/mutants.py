@@ -212,7 +212,10 @@ def to_text(table: Table) -> str:
             f"  killed by: {v.killed or 'nothing'}",
             f"  diagnosis, {'right' if v.named else 'WRONG'}: {said}{more}",
         ]
-    killed, named = sum(bool(v.killed) for v in table.verdicts), sum(v.named for v in table.verdicts)
+    killed, named = (
+        sum(bool(v.killed) for v in table.verdicts),
+        sum(v.named for v in table.verdicts),
+    )
     lines.append(
         f"{table.cell}: {len(table.verdicts)} mutants of {table.rows} kinds, {killed} killed, "
         f"{named} named; {table.same} more change nothing in this cell"

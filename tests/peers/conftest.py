@@ -3,9 +3,13 @@
 from functools import cache
 
 import pytest
+from emitted import executed
 from emitted import kernel_of as emitted_kernel
 
 from derive import zoo
+from derive.backends.numpy import numpy_source
+from derive.backpropagation import backpropagate
+from derive.networks import parse_network
 
 
 @pytest.fixture(scope="session")
@@ -18,6 +22,12 @@ def kernel_of():
 def emitted(kernel_of):
     """The emitted kernel of a cell of the zoo, by name."""
     return cache(lambda name: kernel_of(zoo.load(name)))
+
+
+@pytest.fixture(scope="session")
+def network_of():
+    """The emitted module of a network, by its text."""
+    return cache(lambda text: executed(numpy_source(backpropagate(parse_network(text, zoo.load)))))
 
 
 @pytest.fixture

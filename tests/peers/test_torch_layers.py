@@ -1,11 +1,11 @@
-"""Emitted kernels against torch's stacked, bidirectional and projected layers, packed or not."""
+"""Emitted networks against torch's stacked, bidirectional and projected layers, packed or not."""
 
 from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
 import pytest
-from agreement import flipped, relative_difference
+from agreement import relative_difference
 
 from derive import zoo
 from verify.conventions import CONVENTIONS, gradients_from_cell, to_cell
@@ -48,6 +48,12 @@ class Problem:
     @property
     def convention(self):
         return CONVENTIONS[f"torch.{self.name}"]
+
+    @property
+    def text(self):
+        """The same layers as a network."""
+        option = " both" if self.layer.bidirectional else ""
+        return f"layer {self.name}{option}\n" * self.layer.num_layers
 
     @property
     def places(self):
@@ -111,62 +117,51 @@ def by_torch(p):
     return {k: a.detach().numpy() for k, a in found.items()}
 
 
-def by_kernel(p, kernel):
-    """The same by the emitted kernel of one layer and one direction."""
-    params = [p.params(place) for place in p.places]
-    ways = 1 + p.layer.bidirectional
-    y, state_T, grads, dx, dstate_0 = composed(
-        kernel, params, ways, p.x, p.state_0, p.lengths, p.dy, p.dstate_T
-    )
-    found = {"y": y, "d x": dx}
+def endings(p):
+    """How names of each sub-layer end in the network, in torch's order: '_1', '_1r', '_2'."""
+    turns = ("", "r") if p.layer.bidirectional else ("",)
+    return [f"_{i}{turn}" for i, turn in product(range(1, p.layer.num_layers + 1), turns)]
+
+
+def by_network(p, network, order=None):
+    """The same by an emitted network; `order` puts sub-layers' parameters elsewhere."""
+    ends = endings(p)
+    places = [p.places[k] for k in order] if order else p.places
+    params = {
+        f"{name}{end}": array
+        for place, end in zip(places, ends, strict=True)
+        for name, array in p.params(place).items()
+    }
+    named = lambda states: {
+        f"{s}{end}": array[k] for s, array in states.items() for k, end in enumerate(ends)
+    }
+    y, state_T, tape = network.forward(params, p.x, named(p.state_0), lengths=p.lengths)
+    grads = network.backward(params, tape, p.dy, named(p.dstate_T))
+    found = {"y": y, "d x": grads["x"]}
     for s in p.state_0:
-        found |= {f"{s}_T": state_T[s], f"d {s}_0": dstate_0[s]}
-    for place, own in zip(p.places, grads, strict=True):
-        arrays = gradients_from_cell(p.convention, own)
-        found |= {f"d {k}{place}": a for k, a in arrays.items()}
+        found[f"{s}_T"] = np.stack([state_T[f"{s}{end}"] for end in ends])
+        found[f"d {s}_0"] = np.stack([grads[f"{s}{end}_0"] for end in ends])
+    for place, end in zip(places, ends, strict=True):
+        own = {name: grads[f"{name}{end}"] for name in p.params(place)}
+        found |= {f"d {k}{place}": a for k, a in gradients_from_cell(p.convention, own).items()}
     return found
-
-
-def composed(kernel, params, ways, x, state_0, lengths, dy, dstate_T):
-    """Sub-layers one on another, each in `ways` directions whose outputs stand side by side.
-
-    Returns:
-        y, final states, gradients of each sub-layer's parameters, of x, of initial states; states
-        and their gradients are stacked over sub-layers.
-    """
-    at = lambda states, k: {s: a[k] for s, a in states.items()}
-    turn = lambda k, a: flipped(a, lengths) if k % ways else a
-    count, runs = len(params), []
-    for layer in range(0, count, ways):
-        for k in range(layer, layer + ways):
-            runs.append(kernel.forward(params[k], turn(k, x), at(state_0, k), lengths=lengths))
-        x = np.concatenate([turn(k, runs[k][0]) for k in range(layer, layer + ways)], axis=2)
-    y, grads, dx = x, [None] * count, dy
-    for layer in reversed(range(0, count, ways)):
-        parts, dx = np.split(dx, ways, axis=2), 0
-        for k, part in zip(range(layer, layer + ways), parts, strict=True):
-            grads[k] = kernel.backward(params[k], runs[k][2], turn(k, part), at(dstate_T, k))
-            dx = dx + turn(k, grads[k]["x"])
-    state_T = {s: np.stack([last[s] for _, last, _ in runs]) for s in state_0}
-    return y, state_T, grads, dx, {s: np.stack([g[f"{s}_0"] for g in grads]) for s in state_0}
 
 
 @BY_LAYER
 @pytest.mark.parametrize("lengths", LENGTHS, ids=str)
 @pytest.mark.parametrize(("layers", "bidirectional"), DEPTHS)
-def test_layers_agree_with_torch(name, layers, bidirectional, lengths, emitted, figure):
+def test_layers_agree_with_torch(name, layers, bidirectional, lengths, network_of, figure):
     p = problem(name, layers, bidirectional, lengths, seed=layers + sum(lengths))
-    worst = relative_difference(by_kernel(p, emitted(name)), by_torch(p))
+    worst = relative_difference(by_network(p, network_of(p.text)), by_torch(p))
     shape = "stacked " * (layers > 1) + "bidirectional " * bidirectional
     figure(f"torch {shape}{name}, float64: largest relative difference", worst)
     assert worst < 1e-10
 
 
-def test_directions_and_layers_are_told_apart(emitted):
+def test_directions_and_layers_are_told_apart(network_of):
     """What the agreement above is worth: torch's order of sub-layers is the only one."""
     p = problem("lstm", 2, True, [6, 6, 6], seed=0)
     theirs = by_torch(p)
     for order in ([1, 0, 2, 3], [0, 1, 3, 2]):
-        params = [p.params(p.places[k]) for k in order]
-        y, *_ = composed(emitted("lstm"), params, 2, p.x, p.state_0, p.lengths, p.dy, p.dstate_T)
+        y = by_network(p, network_of(p.text), order)["y"]
         assert np.max(np.abs(y - theirs["y"])) > 1e-3

@@ -1,6 +1,9 @@
 """Which parameter of a layer object is which array of a convention."""
 
-from collections.abc import Mapping
+import random
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +13,7 @@ from derive.errors import UsageError
 from verify.adapters.arrangement import Given, convention_for, named
 from verify.conventions import UNREAD, Convention, blocks, to_cell
 
-__all__ = ["Held", "held", "sizes_held"]
+__all__ = ["Held", "held", "sizes_held", "undrawn"]
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,21 @@ def held(
         stand = blocks(row)
         absent = {p for a in stand for p in stand[a]} - {p for a in found for p in stand[a]}
     return Held(given, found, tuple(sorted(absent - {UNREAD})))
+
+
+@contextmanager
+def undrawn() -> Iterator[None]:
+    """Random states are as they were: a layer that is made here draws weights that nobody reads."""
+    own, numbers = random.getstate(), np.random.get_state()
+    torch = sys.modules.get("torch")
+    state = None if torch is None else torch.get_rng_state()
+    try:
+        yield
+    finally:
+        random.setstate(own)
+        np.random.set_state(numbers)
+        if torch is not None:
+            torch.set_rng_state(state)
 
 
 def _row(

@@ -11,7 +11,7 @@ from derive.cell import Cell
 from derive.errors import UsageError
 from verify.adapters.arrangement import Given
 from verify.adapters.functions import Adapted
-from verify.adapters.holding import held
+from verify.adapters.holding import held, undrawn
 from verify.adapters.limits import Limits
 
 __all__ = ["keras_layer"]
@@ -51,8 +51,10 @@ def keras_layer(
 
     @lru_cache(maxsize=32)
     def made(units: int, inputs: int, dtype: str) -> Any:
-        new = layer(units, dtype=dtype, **MADE) if isinstance(layer, type) else layer(units, dtype)
-        new.build((None, None, inputs))
+        named = isinstance(layer, type)
+        with undrawn():
+            new = layer(units, dtype=dtype, **MADE) if named else layer(units, dtype)
+            new.build((None, None, inputs))
         return new
 
     first = made(2, 3, "float32")

@@ -10,7 +10,7 @@ from derive import zoo
 from derive.cell import Cell
 from verify.adapters.arrangement import Given
 from verify.adapters.functions import Adapted, adapt
-from verify.adapters.holding import held, sizes_held
+from verify.adapters.holding import held, sizes_held, undrawn
 from verify.adapters.limits import Limits
 from verify.kernels import Array, Arrays
 
@@ -119,7 +119,8 @@ def torch_module(
 
     @lru_cache(maxsize=32)
     def made(inputs: int, outputs: int, dtype: Any) -> Any:
-        return (instance if instance is not None else module(inputs, outputs)).to(dtype)
+        with undrawn():
+            return (instance if instance is not None else module(inputs, outputs)).to(dtype)
 
     first = made(3, 2, torch.float32)
     shapes = {n: tuple(p.shape) for n, p in first.named_parameters()}

@@ -302,8 +302,9 @@ class _OnesForNone(_Wrapped):
         self, params: Arrays, tape: Any, dy: Array | None = None, dstate_T: Arrays | None = None
     ) -> Arrays:
         y = tape[1].outputs
-        ends = {n[:-2]: np.ones_like(tape[0].dtype.type(0) + _own(v)) for n, v in y.items()
-                if n != "y"}
+        ends = {
+            n[:-2]: np.ones_like(tape[0].dtype.type(0) + _own(v)) for n, v in y.items() if n != "y"
+        }
         shaped = {
             s.name: ends[s.name].reshape(ends[s.name].shape[: 1 + len(s.shape)])
             for s in tape[0].cell.states

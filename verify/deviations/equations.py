@@ -206,7 +206,7 @@ def complement(model: Model) -> Iterator[Variant]:
 
 
 def reset_before(model: Model) -> Iterator[Variant]:
-    """r * (U @ h) as U @ (r * h): a gate applied before the product for after it."""
+    """As U @ (r * h) what is r * (U @ h): a gate applied before the product for after it."""
     for equation in model.equations.equations:
         for node, _, rebuild in places(equation.value):
             if not isinstance(node, HadamardProduct):

@@ -29,7 +29,7 @@ MOST = 4
 
 
 def roles(model: Model) -> dict[str, dict[str, Name]]:
-    """gate -> what its parameter does ('? @ x', '? * C[t-1]', 'bias') -> that parameter.
+    """By gate: what its parameter does ('? @ x', '? * C[t-1]', 'bias') -> that parameter.
 
     A parameter belongs to a gate if no other equation reads it.
     """
@@ -157,7 +157,7 @@ def stale(model: Model) -> Iterator[Variant]:
 
 
 def bias_outside(model: Model) -> Iterator[Variant]:
-    """r * (U @ h + c) as r * (U @ h) + c."""
+    """As r * (U @ h) + c what is r * (U @ h + c)."""
     parameters = {p.now for p in model.equations.parameters}
     for equation in model.equations.equations:
         for node, _, rebuild in places(equation.value):

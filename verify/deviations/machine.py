@@ -27,7 +27,7 @@ from verify.recurrence import Field, Plain, alive
 from verify.references import INFLATION
 from verify.rounding import Bounded
 
-__all__ = ["Predicted", "Run", "Quick", "kernel_of", "predicted", "quick", "quick_run"]
+__all__ = ["Predicted", "Quick", "Run", "kernel_of", "predicted", "quick", "quick_run"]
 
 
 @dataclass(frozen=True)

@@ -58,9 +58,7 @@ class _Sometimes:
         return found
 
 
-def _sometimes(
-    model: Model, wrong: Callable[[Model], Iterator[Variant]]
-) -> Iterator[Variant]:
+def _sometimes(model: Model, wrong: Callable[[Model], Iterator[Variant]]) -> Iterator[Variant]:
     first = next(wrong(model), None)
     if first is None:
         return
@@ -121,9 +119,9 @@ class _Narrow:
     def _cut(self, array: Array) -> Array:
         """float32, with only so many bits of the fraction kept."""
         narrow = np.array(array, np.float32)
-        return (narrow.view(np.uint32) & np.uint32(0xFFFFFFFF << (23 - self.bits) & 0xFFFFFFFF)).view(
-            np.float32
-        )
+        return (
+            narrow.view(np.uint32) & np.uint32(0xFFFFFFFF << (23 - self.bits) & 0xFFFFFFFF)
+        ).view(np.float32)
 
 
 def lower_precision(model: Model) -> Iterator[Variant]:

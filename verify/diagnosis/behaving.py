@@ -35,9 +35,7 @@ def misbehaving(
     yield from found or ((row, None, name) for row, name in told)
 
 
-def _failure(
-    kernel: Kernel, name: str, example: Example, derived: Gradients
-) -> Failure | None:
+def _failure(kernel: Kernel, name: str, example: Example, derived: Gradients) -> Failure | None:
     row = next(p for p in PROPERTIES if p.name == name)
     found = row.judge(Trial(kernel, example, derived))
     return found if isinstance(found, Failure) else None

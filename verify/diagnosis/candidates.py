@@ -101,7 +101,11 @@ class Candidates:
         The first observation sifts, so it should be the one that is most wrong.
         """
         wrong = frozenset().union(*(o.wrong for o in seen)) & names
-        left = [c for c in (*(() if extra_only else self.all), *extra) if c.only is None or wrong <= c.only]
+        left = [
+            c
+            for c in (*(() if extra_only else self.all), *extra)
+            if c.only is None or wrong <= c.only
+        ]
         for o in seen:
             here = names & o.results.keys()
             left = [

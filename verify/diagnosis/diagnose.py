@@ -36,6 +36,7 @@ from verify.properties.oracles import differences
 
 __all__ = ["Library", "behaviour", "diagnose"]
 
+
 @dataclass(frozen=True)
 class Library:
     """What does not depend on the implementation: examples, what is right, candidates."""

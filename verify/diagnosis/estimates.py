@@ -8,7 +8,7 @@ import numpy as np
 from verify.deviations.deviation import Family
 from verify.deviations.machine import quick
 from verify.deviations.model import Model
-from verify.diagnosis.observing import Observation, Seen, flat
+from verify.diagnosis.observing import Observation, flat
 from verify.kernels import Array
 
 __all__ = ["ESTIMATES", "simplest"]

@@ -20,7 +20,7 @@ __all__ = ["ROWS", "Row", "make"]
 
 # A row tries so many seeds in its own regime until rounding leaves enough of the example, and then
 # as many in each of these.
-ATTEMPTS, MILDER = 10, ("unsaturated", "weak")
+ATTEMPTS, MILDER = 6, ("unsaturated", "weak")
 
 
 @dataclass(frozen=True)
