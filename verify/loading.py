@@ -19,7 +19,15 @@ from derive.errors import UsageError, one_line
 if TYPE_CHECKING:  # a child process loads without SymPy what needs none
     from verify.kernels import Kernel
 
-__all__ = ["ADAPTED", "FORMS", "Adapter", "Form", "Wanted", "kernel_from_source", "load_implementation"]
+__all__ = [
+    "ADAPTED",
+    "FORMS",
+    "Adapter",
+    "Form",
+    "Wanted",
+    "kernel_from_source",
+    "load_implementation",
+]
 
 
 @dataclass(frozen=True)

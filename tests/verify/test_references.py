@@ -7,15 +7,14 @@ import numpy as np
 import pytest
 import sympy as sp
 from grown_cells import CLASSIC, GROWN, grown
+from native_floats import Native
 
 from derive import zoo
-from derive.evaluate import compiled
 from derive.gradients import gradients
 from derive.language import parse
 from derive.primitives import PRIMITIVES
 from verify.differences import complex_step_gradients, declared_slopes
 from verify.kernels import Example
-from verify.recurrence import Plain
 from verify.references import reference, reference_kernel, run_in
 from verify.strategies import REGIMES, make_example, upstreams
 
@@ -81,35 +80,6 @@ def example_of(name, seed, **given):
         "upstream": kinds[int(rng.integers(len(kinds) - 1))],
     }
     return make_example(CELLS[name], **{**chosen, **given}, seed=seed)
-
-
-class Native(Plain):
-    """Floats as a program has them: sums of products in random order, the library's functions."""
-
-    def __init__(self, dtype, seed):
-        super().__init__(dtype)
-        self.rng = np.random.default_rng(seed)
-
-    def matmul(self, a, b):
-        order = self.rng.permutation(a.shape[-1])
-        total = a[..., :, order[0], None] * b[..., order[0], None, :]
-        for k in order[1:]:
-            total = total + a[..., :, k, None] * b[..., k, None, :]
-        return total
-
-    def apply(self, name, z):
-        with np.errstate(all="ignore"):
-            return np.asarray(compiled(name)(z), self.dtype)
-
-    def log_sum_exp(self, a):
-        top = a.max(axis=-2, keepdims=True)
-        with np.errstate(all="ignore"):
-            ways = (
-                lambda: np.log(np.sum(np.exp(a), axis=-2, keepdims=True)),
-                lambda: np.log(np.sum(np.exp(a - top), axis=-2, keepdims=True)) + top,
-                lambda: np.logaddexp.reduce(a, axis=-2, keepdims=True),
-            )
-            return ways[self.rng.integers(3)]()
 
 
 def outside(values, found):

@@ -1,10 +1,10 @@
 """How somebody stacks a cell's parameters, written as NumPy's `block` writes it.
 
-    Wf = [U_f, W_f]                      side by side
-    W  = [[W_i], [W_f], [W_o], [W_g]]    one above the other
-    W  = [W_i.T, W_f.T]                  transposed, side by side
-    W  = stack(W_i, W_f)                 along a new first axis
-    bz = -b_z,  bf = b_f - 1             z against 1 - z; an offset that is added later
+Wf = [U_f, W_f]                      side by side
+W  = [[W_i], [W_f], [W_o], [W_g]]    one above the other
+W  = [W_i.T, W_f.T]                  transposed, side by side
+W  = stack(W_i, W_f)                 along a new first axis
+bz = -b_z,  bf = b_f - 1             z against 1 - z; an offset that is added later
 """
 
 import ast
@@ -64,9 +64,7 @@ def _read(array: str, text: str, names: tuple[str, ...]) -> ast.expr:
     _made(tree, lambda _: np.ones((1, 1)))
     unknown = sorted({n.id for n in ast.walk(tree) if _is_name(n)} - set(names))
     if unknown:
-        raise UsageError(
-            f"array {array}: no parameter {unknown[0]}; there are {', '.join(names)}"
-        )
+        raise UsageError(f"array {array}: no parameter {unknown[0]}; there are {', '.join(names)}")
     return tree
 
 

@@ -49,7 +49,9 @@ def held(
     if isinstance(given, Convention):
         wanted = tuple(given.arrays)
     else:
-        wanted = tuple(given) if isinstance(given, Mapping) else tuple(p.name for p in cell.parameters)
+        wanted = (
+            tuple(given) if isinstance(given, Mapping) else tuple(p.name for p in cell.parameters)
+        )
     found = {}
     for array in wanted:
         options = [names[array]] if names and array in names else [array, f"{array}_l0"]
@@ -83,9 +85,7 @@ def undrawn() -> Iterator[None]:
             torch.set_rng_state(state)
 
 
-def _row(
-    arrays: Given, cell: Cell, library: str, owned: tuple[str, ...]
-) -> Convention | None:
+def _row(arrays: Given, cell: Cell, library: str, owned: tuple[str, ...]) -> Convention | None:
     """The convention that is meant, if it is one."""
     if isinstance(arrays, str | Convention):
         return named(arrays, cell)
@@ -94,9 +94,7 @@ def _row(
     return row if known else None
 
 
-def sizes_held(
-    cell: Cell, found: Held, shapes: Mapping[str, tuple[int, ...]]
-) -> dict[str, int]:
+def sizes_held(cell: Cell, found: Held, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, int]:
     """The cell's dimensions in a layer whose parameters have these shapes.
 
     Raises:

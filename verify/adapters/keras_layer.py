@@ -75,7 +75,7 @@ def keras_layer(
         )
         return y, dict(zip(states, last, strict=True))
 
-    limits = Limits(shortest=1, empty=False, absent=found.absent, dtypes=dtypes or ("float32",))
+    limits = Limits(empty=False, absent=found.absent, finite=True, dtypes=dtypes or ("float32",))
     if dtypes is None:
         notes = {"float64": "Keras on torch makes its products in float32 (keras #23704)"}
         limits = Limits(**{**vars(limits), "notes": notes})

@@ -27,6 +27,7 @@ class Limits:
         final: the final states that are given, by name; None: all of them.
         outputs: whether y is given.
         absent: parameters that it has not: they are zero.
+        finite: whether what lies beyond a row's end must be finite, too.
         sizes: the cell's dimensions that are fixed, by name.
         gradients: whether there are any.
         notes: what else is not given, each with the reason.
@@ -42,6 +43,7 @@ class Limits:
     final: tuple[str, ...] | None = None
     outputs: bool = True
     absent: tuple[str, ...] = ()
+    finite: bool = False
     sizes: Mapping[str, int] = field(default_factory=dict)
     gradients: bool = True
     notes: Mapping[str, str] = field(default_factory=dict)
@@ -74,6 +76,8 @@ def _lines(limits: Limits, states: tuple[str, ...]) -> Iterator[tuple[str, str]]
         yield "sequences of unequal lengths", "the implementation takes no lengths"
     elif limits.shortest:
         yield f"lengths below {limits.shortest}", "the implementation does not take them"
+    if limits.lengths and limits.finite:
+        yield "NaN beyond a row's end", "the implementation multiplies it by zero"
     if limits.rows is not None:
         yield "larger batches", f"the implementation takes no more than {_rows(limits.rows)}"
     if not limits.empty:

@@ -178,9 +178,7 @@ def _expose(model: Any, names: list[str]) -> None:
     for constant in model.graph.initializer:
         if constant.name in names and constant.name not in inputs:
             model.graph.input.append(
-                onnx.helper.make_tensor_value_info(
-                    constant.name, constant.data_type, constant.dims
-                )
+                onnx.helper.make_tensor_value_info(constant.name, constant.data_type, constant.dims)
             )
 
 

@@ -118,9 +118,7 @@ def _ended(code: int) -> str:
     return f"exits with {code}"
 
 
-def program(
-    command: str | tuple[str, ...], *, cell: str | Cell, limits: Limits = FULL
-) -> Program:
+def program(command: str | tuple[str, ...], *, cell: str | Cell, limits: Limits = FULL) -> Program:
     """A kernel from a command line.
 
     Raises:

@@ -127,6 +127,16 @@ def _lengths(limits: Limits, example: Example) -> Example:
     return replace(example, lengths=np.maximum(ends, limits.shortest))
 
 
+def _finite(limits: Limits, example: Example) -> Example:
+    """No example has anything else, but for those that a property makes."""
+    if not limits.finite:
+        return example
+    arrays = [*example.inputs.values(), *([] if example.dy is None else [example.dy])]
+    if all(np.isfinite(a).all() for a in arrays):
+        return example
+    return _changed(example, np.nan_to_num)
+
+
 def _initial(limits: Limits, example: Example) -> Example:
     given = example.state_0
     if given is None or not any(np.any(a) for n, a in given.items() if not limits.starts(n)):
@@ -199,6 +209,7 @@ _REDUCTIONS = (
     (_rows, "as many rows as are taken"),
     (_full, "at least one step and one row"),
     (_lengths, "the lengths that are taken"),
+    (_finite, "finite numbers"),
     (_initial, "zeros for initial states that are not taken"),
     (_upstream, "cotangents that are taken"),
 )

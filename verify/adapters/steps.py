@@ -70,5 +70,11 @@ def adapt_step(
         return sums | {n: np.stack(a[::-1]) for n, a in steps.items()} | firsts
 
     return adapt(
-        run, back if backward else None, cell=loaded, x="T" + x, state=state, y="T" + state, **options
+        run,
+        back if backward else None,
+        cell=loaded,
+        x="T" + x,
+        state=state,
+        y="T" + state,
+        **options,
     )

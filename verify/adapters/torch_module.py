@@ -61,7 +61,11 @@ def torch_call(
         if not paths:
             raise NotImplementedError("autograd sees no way from the results to anything")
         wanted = {n: v for n, v in inputs.items() if v.is_floating_point()}
-        names = [*leaves, *(n or loaded.inputs[0].name for n in wanted), *(f"{n}_0" for n in initial)]
+        names = [
+            *leaves,
+            *(n or loaded.inputs[0].name for n in wanted),
+            *(f"{n}_0" for n in initial),
+        ]
         sources = [*leaves.values(), *wanted.values(), *initial.values()]
         found = torch.autograd.grad(
             list(paths.values()),

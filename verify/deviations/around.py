@@ -17,6 +17,7 @@ __all__ = [
     "final_states",
     "initial_states",
     "inputs_moved",
+    "limited",
     "not_carried",
     "output_other",
     "padding",
@@ -254,16 +255,15 @@ def cell_clipped(model: Model) -> Iterator[Family]:
 
         def at(number: Fraction, name: str = state.name) -> Model:
             def end(field: Field, new: States) -> States:
-                return {**new, name: _clip(field, new[name], number)}
+                return {**new, name: limited(field, new[name], number)}
 
             return replace(model, ending=(*model.ending, end))
 
         yield Family(f"{state.name} clipped at {{}}", at, "ceiling", (Fraction(1, 5),))
 
 
-def _clip(field: Field, value: Any, number: Fraction) -> Any:
+def limited(field: Field, value: Any, number: Fraction) -> Any:
+    """A value clipped to [-number, number]."""
     v = plain(field, value)
-    top = field.given(np.full(v.shape, float(number), v.real.dtype))
-    low = field.given(np.full(v.shape, -float(number), v.real.dtype))
-    clipped = field.where(v > float(number), top, value)
-    return field.where(v < -float(number), low, clipped)
+    ends = [field.given(np.full(v.shape, s * float(number), v.real.dtype)) for s in (1, -1)]
+    return field.where(v < -float(number), ends[1], field.where(v > float(number), ends[0], value))

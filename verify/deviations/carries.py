@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from verify.deviations.around import plain, shifted
+from verify.deviations.around import limited, plain, shifted
 from verify.deviations.deviation import Family, Variant
 from verify.deviations.model import Model, Results, States
 from verify.kernels import Array, Arrays, Example
@@ -201,19 +201,15 @@ def carry_clipped(model: Model) -> Iterator[Family]:
         def clip(field: Field, t: int, T: int, arriving: States) -> States:
             if t == T - 1:
                 return arriving
-            return {n: _clip(field, v, number) for n, v in arriving.items()}
+            return {n: limited(field, v, number) for n, v in arriving.items()}
 
         def first(field: Field, e: Example, found: Results) -> Results:
             ends = {f"{s.name}_0" for s in model.cell.states}
-            clip_all = lambda vs: [_clip(field, v, number) for v in vs]
-            return {n: clip_all(v) if n in ends and e.steps else v for n, v in found.items()}
+            return {
+                n: [limited(field, v, number) for v in vs] if n in ends and e.steps else vs
+                for n, vs in found.items()
+            }
 
         return replace(model, carrying=(*model.carrying, clip), finishing=(*model.finishing, first))
 
     yield Family("carries clipped at {}", at, "gradient ceiling", (Fraction(1, 2),))
-
-
-def _clip(field: Field, value: Any, number: Fraction) -> Any:
-    v = plain(field, value)
-    ends = [field.given(np.full(v.shape, s * float(number), v.real.dtype)) for s in (1, -1)]
-    return field.where(v < -float(number), ends[1], field.where(v > float(number), ends[0], value))

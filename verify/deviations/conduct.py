@@ -1,4 +1,4 @@
-"""How calls misbehave: arguments written to, tapes used up, states kept, dtypes and strides."""
+"""How calls misbehave: arguments written to, tapes used up, states kept."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -11,21 +11,19 @@ from verify.deviations.model import Model
 from verify.kernels import Array, Arrays, Kernel
 
 __all__ = [
+    "Wrapped",
     "accumulating",
     "argument_written",
     "argument_written_backward",
-    "empty_refused",
-    "left_in_float64",
-    "nan_padding",
-    "none_refused",
+    "inputs_of",
     "one_tape",
     "state_kept",
-    "strides_ignored",
     "tape_used",
+    "wrapped",
 ]
 
 
-class _Wrapped:
+class Wrapped:
     """A kernel; subclasses misbehave."""
 
     def __init__(self, kernel: Kernel) -> None:
@@ -42,7 +40,7 @@ class _Wrapped:
         return self.kernel.backward(params, tape, dy, dstate_T)
 
 
-def _variant(model: Model, label: str, wrap: Callable[[Kernel], Kernel]) -> Variant:
+def wrapped(model: Model, label: str, wrap: Callable[[Kernel], Kernel]) -> Variant:
     return Variant(label, replace(model, wrap=(*model.wrap, wrap)))
 
 
@@ -51,20 +49,20 @@ def _write(array: Any) -> None:
         array.flat[0] += 1
 
 
-def _inputs(x: Any) -> list[Any]:
+def inputs_of(x: Any) -> list[Any]:
     return list(x.values()) if isinstance(x, dict) else [x]
 
 
 def argument_written(model: Model) -> Iterator[Variant]:
     """Forward writes to its arguments."""
     kinds: dict[str, Callable[[Arrays, Any, Any], list[Any]]] = {
-        "x": lambda params, x, state_0: _inputs(x),
+        "x": lambda params, x, state_0: inputs_of(x),
         "a parameter": lambda params, x, state_0: list(params.values())[:1],
         "an initial state": lambda params, x, state_0: list((state_0 or {}).values())[:1],
     }
     for label, chosen in kinds.items():
 
-        class Writes(_Wrapped):
+        class Writes(Wrapped):
             written = staticmethod(chosen)
 
             def forward(
@@ -75,7 +73,7 @@ def argument_written(model: Model) -> Iterator[Variant]:
                     _write(array)
                 return found
 
-        yield _variant(model, label, Writes)
+        yield wrapped(model, label, Writes)
 
 
 def argument_written_backward(model: Model) -> Iterator[Variant]:
@@ -87,7 +85,7 @@ def argument_written_backward(model: Model) -> Iterator[Variant]:
     }
     for label, chosen in kinds.items():
 
-        class Writes(_Wrapped):
+        class Writes(Wrapped):
             written = staticmethod(chosen)
 
             def backward(
@@ -102,10 +100,10 @@ def argument_written_backward(model: Model) -> Iterator[Variant]:
                     _write(array)
                 return found
 
-        yield _variant(model, label, Writes)
+        yield wrapped(model, label, Writes)
 
 
-class _TapeUsed(_Wrapped):
+class _TapeUsed(Wrapped):
     def backward(
         self, params: Arrays, tape: Any, dy: Array | None = None, dstate_T: Arrays | None = None
     ) -> Arrays:
@@ -119,10 +117,10 @@ class _TapeUsed(_Wrapped):
 
 def tape_used(model: Model) -> Iterator[Variant]:
     """Backward spoils what forward kept."""
-    yield _variant(model, "cached values overwritten", _TapeUsed)
+    yield wrapped(model, "cached values overwritten", _TapeUsed)
 
 
-class _Accumulates(_Wrapped):
+class _Accumulates(Wrapped):
     def __init__(self, kernel: Kernel) -> None:
         super().__init__(kernel)
         self.kept: dict[int, tuple[Any, dict[str, Array]]] = {}
@@ -139,10 +137,10 @@ class _Accumulates(_Wrapped):
 
 def accumulating(model: Model) -> Iterator[Variant]:
     """Gradients of parameters added to those of the call before on the same tape."""
-    yield _variant(model, "parameters", _Accumulates)
+    yield wrapped(model, "parameters", _Accumulates)
 
 
-class _OneTape(_Wrapped):
+class _OneTape(Wrapped):
     tape: Any = None
 
     def forward(
@@ -159,18 +157,18 @@ class _OneTape(_Wrapped):
 
 def one_tape(model: Model) -> Iterator[Variant]:
     """One cache for all forward runs."""
-    yield _variant(model, "the last run's", _OneTape)
+    yield wrapped(model, "the last run's", _OneTape)
 
 
-class _Keeps(_Wrapped):
+class _Keeps(Wrapped):
     state: dict[str, Array] | None = None
 
     def forward(
         self, params: Arrays, x: Any, state_0: Arrays | None = None, *, lengths: Any = None
     ) -> tuple[Array, Arrays, Any]:
         kept = self.state
-        if state_0 is None and kept is not None and _rows(kept) == _inputs(x)[0].shape[1]:
-            state_0 = {n: a.astype(_inputs(x)[0].dtype) for n, a in kept.items()}
+        if state_0 is None and kept is not None and _rows(kept) == inputs_of(x)[0].shape[1]:
+            state_0 = {n: a.astype(inputs_of(x)[0].dtype) for n, a in kept.items()}
             if any(not _fits(a, state_0[n]) for n, a in kept.items()):
                 state_0 = None
         try:
@@ -189,7 +187,7 @@ def _fits(a: Array, b: Array) -> bool:
     return a.shape == b.shape
 
 
-class _KeepsAll(_Wrapped):
+class _KeepsAll(Wrapped):
     calls = 0
 
     def forward(
@@ -202,149 +200,5 @@ class _KeepsAll(_Wrapped):
 
 def state_kept(model: Model) -> Iterator[Variant]:
     """Something is kept from call to call."""
-    yield _variant(model, "final states start the next call that is given none", _Keeps)
-    yield _variant(model, "outputs drift", _KeepsAll)
-
-
-class _Wide(_Wrapped):
-    def forward(
-        self, params: Arrays, x: Any, state_0: Arrays | None = None, *, lengths: Any = None
-    ) -> tuple[Array, Arrays, Any]:
-        y, state_T, tape = super().forward(params, x, state_0, lengths=lengths)
-        return y.astype(np.float64), state_T, tape
-
-
-class _WideGradients(_Wrapped):
-    def backward(
-        self, params: Arrays, tape: Any, dy: Array | None = None, dstate_T: Arrays | None = None
-    ) -> Arrays:
-        found = super().backward(params, tape, dy, dstate_T)
-        return {n: a.astype(np.float64) for n, a in found.items()}
-
-
-def left_in_float64(model: Model) -> Iterator[Variant]:
-    """Results in float64 for inputs in float32."""
-    yield _variant(model, "outputs", _Wide)
-    yield _variant(model, "gradients", _WideGradients)
-
-
-def _flat(array: Any) -> Any:
-    if not isinstance(array, np.ndarray) or array.flags.c_contiguous:
-        return array
-    return array.ravel(order="K").reshape(array.shape)
-
-
-class _FlatInputs(_Wrapped):
-    def forward(
-        self, params: Arrays, x: Any, state_0: Arrays | None = None, *, lengths: Any = None
-    ) -> tuple[Array, Arrays, Any]:
-        flat = {n: _flat(a) for n, a in x.items()} if isinstance(x, dict) else _flat(x)
-        return super().forward(params, flat, state_0, lengths=lengths)
-
-
-class _FlatUpstream(_Wrapped):
-    def backward(
-        self, params: Arrays, tape: Any, dy: Array | None = None, dstate_T: Arrays | None = None
-    ) -> Arrays:
-        return super().backward(params, tape, _flat(dy), dstate_T)
-
-
-def strides_ignored(model: Model) -> Iterator[Variant]:
-    """Arrays read as they lie in memory."""
-    yield _variant(model, "of x", _FlatInputs)
-    yield _variant(model, "of dy", _FlatUpstream)
-
-
-class _NoSteps(_Wrapped):
-    def forward(
-        self, params: Arrays, x: Any, state_0: Arrays | None = None, *, lengths: Any = None
-    ) -> tuple[Array, Arrays, Any]:
-        if not len(_inputs(x)[0]):
-            raise ValueError("need at least one array to stack")
-        return super().forward(params, x, state_0, lengths=lengths)
-
-
-class _NoRows(_Wrapped):
-    def forward(
-        self, params: Arrays, x: Any, state_0: Arrays | None = None, *, lengths: Any = None
-    ) -> tuple[Array, Arrays, Any]:
-        if not _inputs(x)[0].shape[1]:
-            raise ValueError("zero-size array")
-        return super().forward(params, x, state_0, lengths=lengths)
-
-
-def empty_refused(model: Model) -> Iterator[Variant]:
-    """No steps, or no rows, refused."""
-    yield _variant(model, "T = 0", _NoSteps)
-    yield _variant(model, "B = 0", _NoRows)
-
-
-class _NeedsUpstream(_Wrapped):
-    def backward(
-        self, params: Arrays, tape: Any, dy: Array | None = None, dstate_T: Arrays | None = None
-    ) -> Arrays:
-        if dy is None:
-            raise TypeError("'NoneType' object is not subscriptable")
-        return super().backward(params, tape, dy, dstate_T)
-
-
-class _NeedsFinals(_Wrapped):
-    def backward(
-        self, params: Arrays, tape: Any, dy: Array | None = None, dstate_T: Arrays | None = None
-    ) -> Arrays:
-        if dstate_T is None:
-            raise TypeError("'NoneType' object is not subscriptable")
-        return super().backward(params, tape, dy, dstate_T)
-
-
-class _OnesForNone(_Wrapped):
-    def backward(
-        self, params: Arrays, tape: Any, dy: Array | None = None, dstate_T: Arrays | None = None
-    ) -> Arrays:
-        y = tape[1].outputs
-        ends = {
-            n[:-2]: np.ones_like(tape[0].dtype.type(0) + _own(v)) for n, v in y.items() if n != "y"
-        }
-        shaped = {
-            s.name: ends[s.name].reshape(ends[s.name].shape[: 1 + len(s.shape)])
-            for s in tape[0].cell.states
-        }
-        return super().backward(params, tape, dy, shaped if dstate_T is None else dstate_T)
-
-
-def _own(values: list[Any]) -> Array:
-    found: Array = np.asarray(values[0])
-    return found
-
-
-def none_refused(model: Model) -> Iterator[Variant]:
-    """A missing cotangent refused, or taken for ones."""
-    yield _variant(model, "dy = None", _NeedsUpstream)
-    yield _variant(model, "dstate_T = None", _NeedsFinals)
-    yield _variant(model, "dstate_T = None means ones", _OnesForNone)
-
-
-class _TimesZero(_Wrapped):
-    def forward(
-        self, params: Arrays, x: Any, state_0: Arrays | None = None, *, lengths: Any = None
-    ) -> tuple[Array, Arrays, Any]:
-        y, state_T, tape = super().forward(params, x, state_0, lengths=lengths)
-        with np.errstate(all="ignore"):
-            lost = 0 * _inputs(x)[0].reshape(*y.shape[:2], -1).sum(axis=-1)
-        return y + lost.reshape(*y.shape[:2], *(1,) * (y.ndim - 2)), state_T, tape
-
-
-class _TimesZeroBackward(_Wrapped):
-    def backward(
-        self, params: Arrays, tape: Any, dy: Array | None = None, dstate_T: Arrays | None = None
-    ) -> Arrays:
-        found = dict(super().backward(params, tape, dy, dstate_T))
-        for name, array in tape[0].inputs.items():
-            found[name] = found[name] + 0 * array
-        return found
-
-
-def nan_padding(model: Model) -> Iterator[Variant]:
-    """What lies beyond a row's end multiplied by zero instead of left out."""
-    yield _variant(model, "in outputs", _TimesZero)
-    yield _variant(model, "in gradients", _TimesZeroBackward)
+    yield wrapped(model, "final states start the next call that is given none", _Keeps)
+    yield wrapped(model, "outputs drift", _KeepsAll)

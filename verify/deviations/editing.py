@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 from derive.cell import Cell, Equation
 from derive.expressions import (
@@ -131,14 +132,15 @@ def with_terms(model: Model, part: str, place: int, terms: tuple[Term, ...]) -> 
     """The model with other terms in one cotangent."""
     found = list(adjoints(model, part))
     found[place] = replace(found[place], terms=terms)
-    return replace(model, formulas=replace(model.derived, **{part: tuple(found)}))
+    parts: dict[str, Any] = {part: tuple(found)}
+    return replace(model, formulas=replace(model.derived, **parts))
 
 
 def mapped(
     g: Gradients, change: Callable[[Adjoint, Term], Expr], parts: tuple[str, ...]
 ) -> Gradients:
     """The derivation with every term of some parts changed."""
-    found = {
+    found: dict[str, Any] = {
         part: tuple(
             replace(a, terms=tuple(replace(t, value=change(a, t)) for t in a.terms))
             for a in getattr(g, part)

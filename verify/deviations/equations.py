@@ -218,8 +218,8 @@ def reset_before(model: Model) -> Iterator[Variant]:
                 if not any(turned):
                     continue
                 for outer in (True, False):
-                    rest = lambda e, outer=outer, gate=gate: times(gate, e) if outer else e
-                    new = [t or rest(p) for t, p in zip(turned, parts, strict=True)]
+                    kept = [times(gate, p) if outer else p for p in parts]
+                    new = [t or rest for t, rest in zip(turned, kept, strict=True)]
                     label = f"{_short(gate)} applied before the product in {equation.name}"
                     label += "" if outer or all(turned) else ", to nothing else"
                     value = rebuild(add(*new))

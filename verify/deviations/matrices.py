@@ -1,6 +1,6 @@
 """Backward's matrices and deltas: transposes, another gate's delta, values held constant."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import combinations
 
@@ -103,15 +103,15 @@ def deltas_exchanged(model: Model) -> Iterator[Variant]:
             (f"that of {other.name} for {one.name}", {a: b}),
         )
         for label, names in ways:
-            for part in ("parameters", "inputs", "states"):
-                formulas = mapped(
-                    model.derived, lambda _, t, names=names: t.value.xreplace(names), (part,)
-                )
+            for part in WHERE:
+                formulas = mapped(model.derived, _renamed(names), (part,))
                 yield Variant(f"{label}, in {WHERE[part]}", replace(model, formulas=formulas))
-            formulas = mapped(
-                model.derived, lambda _, t, names=names: t.value.xreplace(names), tuple(WHERE)
-            )
+            formulas = mapped(model.derived, _renamed(names), tuple(WHERE))
             yield Variant(f"{label}, everywhere", replace(model, formulas=formulas))
+
+
+def _renamed(names: dict[Name, Name]) -> Callable[[Adjoint, Term], Expr]:
+    return lambda adjoint, term: term.value.xreplace(names)
 
 
 def _held(model: Model, normalisers: bool) -> Iterator[Variant]:

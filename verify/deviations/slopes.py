@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from derive.expressions import Apply, Expr, MatrixSymbol, OneMatrix, apply, power, scale, times
+from derive.expressions import Apply, Expr, MatrixSymbol, OneMatrix, add, apply, power, scale, times
 from derive.gradients import Term, bar
 from derive.primitives import PRIMITIVES
 from derive.rules import slope
@@ -87,20 +87,22 @@ _OTHERS = {"sigmoid": "tanh", "tanh": "sigmoid", "relu": "tanh"}
 of_another = _sloped(lambda name, z, y: _slope_as(_OTHERS[name], z, y) if name in _OTHERS else None)
 
 
-def _formulas(name: str, z: Expr, y: Expr) -> list[tuple[str, Expr]]:
-    one = OneMatrix(*y.shape)
-    from derive.expressions import add
+_FORMULAS: tuple[tuple[str, Callable[[Expr], Expr]], ...] = (
+    ("y", lambda y: y),
+    ("1 - y", lambda y: add(OneMatrix(*y.shape), scale(-1, y))),
+    ("1 + y**2", lambda y: add(OneMatrix(*y.shape), power(y, 2))),
+    ("y**2", lambda y: power(y, 2)),
+)
 
-    less = add(one, scale(-1, y))
-    return [("y", y), ("1 - y", less), ("1 + y**2", add(one, power(y, 2))), ("y**2", power(y, 2))]
+
+def _in_output(formula: Callable[[Expr], Expr]) -> Slope:
+    return lambda name, z, y: formula(y)
 
 
 def other_formula(model: Model) -> Iterator[Variant]:
     """Half of a formula, or one with a wrong sign."""
-    for k in range(4):
-        variants = _sloped(lambda name, z, y, k=k: _formulas(name, z, y)[k][1])
-        for variant in variants(model):
-            text = ("y", "1 - y", "1 + y**2", "y**2")[k]
+    for text, formula in _FORMULAS:
+        for variant in _sloped(_in_output(formula))(model):
             yield replace(variant, label=f"{variant.label}, slope {text}")
 
 

@@ -1,11 +1,12 @@
 """Backward reads the right thing of the wrong step."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 from derive.cell import lag
 from derive.expressions import Expr, MatrixSymbol, Name
-from derive.gradients import Gradients, bar
+from derive.gradients import Adjoint, Gradients, Term, bar
 from verify.deviations.deviation import Variant
 from verify.deviations.editing import PARTS, mapped
 from verify.deviations.model import Model, Steps
@@ -26,15 +27,19 @@ def _moved(model: Model, by: int) -> Iterator[Variant]:
     """Each name that a part of backward reads, at a neighbouring step."""
     cell = model.equations
     fixed = {p.now for p in cell.parameters}
-    states = {s.before: s for s in cell.states}
+    states = {s.before for s in cell.states}
     for part in PARTS:
         names = _read(model.derived, part) - fixed
         for name in sorted(names, key=str):
             other = _at(name, by, states)
             change = {name: other}
-            formulas = mapped(model.derived, lambda a, t, c=change: t.value.xreplace(c), (part,))
+            formulas = mapped(model.derived, _renamed(change), (part,))
             label = f"{other.name} for {name.name} in {WHERE[part]}"
             yield Variant(label, replace(model, formulas=formulas))
+
+
+def _renamed(names: Mapping[Any, Any]) -> Callable[[Adjoint, Term], Expr]:
+    return lambda adjoint, term: term.value.xreplace(dict(names))
 
 
 def _read(g: Gradients, part: str) -> set[Name]:
@@ -45,7 +50,7 @@ def _read(g: Gradients, part: str) -> set[Name]:
     return {n for n in found if not n.name.startswith(("bar(", "carry(")) and n.name != "dy"}
 
 
-def _at(name: Name, by: int, states: dict[Name, object]) -> Name:
+def _at(name: Name, by: int, states: Collection[Name]) -> Name:
     """v[t+1] or v[t-1]; of a lagged state its value now, or one step further back."""
     if name in states:
         stem = name.name.partition("[")[0]
@@ -70,7 +75,7 @@ def delta_late(model: Model) -> Iterator[Variant]:
         symbol = bar(a.of)
         changes[symbol] = MatrixSymbol(f"{symbol.name}[t+1]", *symbol.shape)
     for part in ("parameters", "inputs", "states"):
-        formulas = mapped(model.derived, lambda a, t: t.value.xreplace(changes), (part,))
+        formulas = mapped(model.derived, _renamed(changes), (part,))
         yield Variant(f"{WHERE[part]}", replace(model, formulas=formulas))
 
 

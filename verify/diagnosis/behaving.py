@@ -52,5 +52,6 @@ def _alike(a: Failure, b: Failure | None) -> bool:
 
 
 def _close(a: object, b: object) -> bool:
-    both = isinstance(a, float) and isinstance(b, float)
-    return abs(a - b) <= 1e-6 * (abs(a) + abs(b)) if both else str(a) == str(b)  # type: ignore[operator]
+    if isinstance(a, float) and isinstance(b, float):
+        return abs(a - b) <= 1e-6 * (abs(a) + abs(b))
+    return str(a) == str(b)

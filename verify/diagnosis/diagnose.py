@@ -11,6 +11,8 @@ from functools import cached_property
 
 from derive.cell import Cell
 from derive.gradients import Gradients, gradients
+from verify.adapters.limits import FULL, Limits
+from verify.adapters.restricting import within
 from verify.deviations.deviation import Deviation
 from verify.deviations.machine import predicted
 from verify.deviations.model import Model
@@ -46,9 +48,12 @@ class Library:
     rows: tuple[Deviation, ...] = field(default=DEVIATIONS)
 
     @classmethod
-    def of(cls, cell: Cell, extra: Iterable[Example] = (), seed: int = 0) -> "Library":
-        """With the standard examples, and others."""
-        return cls(cell, (*standard(cell, seed), *extra))
+    def of(
+        cls, cell: Cell, extra: Iterable[Example] = (), seed: int = 0, limits: Limits = FULL
+    ) -> "Library":
+        """With the standard examples, and others, within the limits of an implementation."""
+        examples = [within(limits, e) for e in (*standard(cell, seed), *extra)]
+        return cls(cell, tuple({e.label: e for e in examples}.values()))
 
     @cached_property
     def right(self) -> Model:
@@ -96,7 +101,7 @@ def diagnose(
     """
     if library is None:
         failing = {id(e): e for n, e in (failed or {}).items() if n in ("values", "gradients")}
-        library = Library.of(cell, failing.values())
+        library = Library.of(cell, failing.values(), limits=getattr(kernel, "limits", FULL))
     derived = gradients(cell)
     seen = observed(kernel, library.rights, derived, backwards)
     found = Diagnosis("not judged", "not judged")

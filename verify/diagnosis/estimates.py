@@ -53,15 +53,17 @@ def _run(model: Model, o: Observation, names: Sequence[str]) -> Array:
 
 
 def _shortest(seen: Sequence[Observation], names: frozenset[str]) -> Observation | None:
-    """The observation with the fewest steps that is wrong in these results, in float64."""
-    kept = [o for o in seen if o.wrong & names and o.example.dtype == np.float64]
-    return min(kept, key=lambda o: o.example.steps, default=None)
+    """The observation with the fewest steps that is wrong in these results, if it can be, in
+    float64.
+    """
+    kept = [o for o in seen if o.wrong & names]
+    return min(kept, key=lambda o: (-o.example.dtype.itemsize, o.example.steps), default=None)
 
 
 def _error(o: Observation, names: Sequence[str], got: Array) -> Array:
     """What rounding may do to an observation and to a quick run."""
     bound = np.nan_to_num(_column(o.right.bounds, names), nan=np.inf)
-    return 4 * bound + 8 * np.finfo(float).eps * np.abs(got)
+    return 4 * bound + 8 * float(np.finfo(o.example.dtype).eps) * np.abs(got)
 
 
 def affine(
@@ -124,7 +126,7 @@ def curve(
 
 def _met_twice(o: Observation, group: Sequence[str]) -> float | None:
     """The largest absolute value of these results, if more than one entry has it."""
-    if o.example.dtype != np.float64 or not set(group) <= set(o.results):
+    if not set(group) <= set(o.results):
         return None
     sizes = np.abs(_column(o.results, group))
     top = float(sizes.max(initial=0.0))
@@ -141,9 +143,11 @@ def _ceiling(groups: Callable[[Model, Sequence[str]], list[list[str]]]) -> Estim
         for group in groups(base, sorted(names)):
             for o in seen:
                 top = _met_twice(o, group) if o.wrong & names else None
-                if top is not None and top not in tried:
-                    tried.add(top)
-                    yield _near(top, 4 * np.finfo(float).eps * top)
+                if top is not None:
+                    found = _near(top, 4 * float(np.finfo(o.example.dtype).eps) * top)
+                    if found not in tried:
+                        tried.add(found)
+                        yield found
 
     return estimate
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["CONDUCT", "WATCHED", "Conduct", "Observation", "Watch", "Watched"]
+__all__ = ["CONDUCT", "LOADING", "WATCHED", "Conduct", "Observation", "Watch", "Watched"]
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,7 @@ class Watched:
         read: its value, which can be compared.
         write: puts it back.
         shown: a changed value for a person, '' if it says nothing.
+        loading: whether importing may change it: it is usual, and the caller's choice.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Watched:
     write: Callable[[Any], None]
     module: str = "sys"
     shown: Callable[[Any, Any], str] = lambda before, now: f": {now}, was {before}"
+    loading: bool = False
 
 
 CONDUCT: Mapping[str, Conduct] = {
@@ -76,6 +78,9 @@ CONDUCT: Mapping[str, Conduct] = {
         Conduct("on import", "importing a module should leave the process as it was", remark=True),
     )
 }
+
+
+LOADING = "import"  # what loading an implementation is called
 
 
 def _numpy_state() -> tuple[Any, ...]:
@@ -111,15 +116,19 @@ def _errors(before: Mapping[str, str], now: Mapping[str, str]) -> str:
 
 WATCHED: tuple[Watched, ...] = (
     Watched("NumPy's error state", np.geterr, lambda v: void(np.seterr(**v)), shown=_errors),
-    Watched("NumPy's random state", _numpy_state, _set_numpy_state, shown=_SILENT),
-    Watched("Python's random state", random.getstate, random.setstate, shown=_SILENT),
+    Watched("NumPy's random state", _numpy_state, _set_numpy_state, shown=_SILENT, loading=True),
+    Watched("Python's random state", random.getstate, random.setstate, shown=_SILENT, loading=True),
     Watched("the working directory", os.getcwd, os.chdir),
-    Watched("the environment", lambda: dict(os.environ), _environment, shown=_variables),
+    Watched(
+        "the environment", lambda: dict(os.environ), _environment, shown=_variables, loading=True
+    ),
     Watched("the recursion limit", sys.getrecursionlimit, sys.setrecursionlimit),
     Watched(
         "torch's random state",
         lambda: _torch("get_rng_state")().numpy().tobytes(),
-        lambda v: _torch("set_rng_state")(_torch("frombuffer")(bytearray(v), dtype=_torch("uint8"))),
+        lambda v: _torch("set_rng_state")(
+            _torch("frombuffer")(bytearray(v), dtype=_torch("uint8"))
+        ),
         "torch",
         _SILENT,
     ),
@@ -174,10 +183,12 @@ class Watch:
         found = [Observation("warns", name, _warning(w)) for w in caught]
         for row in rows:
             old, now = self._known[row.name], _now(row)
-            if now != old:
+            if now == old:
+                continue
+            if not (row.loading and name == LOADING):
                 found.append(Observation("global state", name, row.name + row.shown(old, now)))
-                with suppress(Exception):
-                    row.write(old)
+            with suppress(Exception):
+                row.write(old)
         if threading.active_count() > threads:
             found.append(Observation("threads", name, "a thread that goes on"))
         printed = said()

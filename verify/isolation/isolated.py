@@ -111,9 +111,7 @@ class Isolated:
         """In how many calls that was observed."""
         return self._seen[observation]
 
-    def forward(
-        self, params: Any, x: Any, state_0: Any = None, *, lengths: Any = None
-    ) -> Any:
+    def forward(self, params: Any, x: Any, state_0: Any = None, *, lengths: Any = None) -> Any:
         """The implementation's forward.
 
         Raises:

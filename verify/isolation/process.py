@@ -26,6 +26,9 @@ START = (
 # How long a child that is asked to say where it is has for that.
 LAST_WORDS = 1.0
 
+# Layers are small here; threads that wait for each other are slower by far on a busy machine.
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
 _FRAME = re.compile(r'File "([^"]+)", line (\d+) in')
 
 
@@ -54,6 +57,7 @@ class Child:
                 stdin=subprocess.DEVNULL,
                 stdout=self._said,
                 stderr=self._said,
+                env={**dict.fromkeys(THREADS, "1"), **os.environ},
                 pass_fds=(there, here),
                 start_new_session=True,  # it is ended with all that it started
             )

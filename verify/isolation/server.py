@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from derive.errors import BpttError, one_line
-from verify.isolation.conduct import Observation, Watch
+from verify.isolation.conduct import LOADING, Observation, Watch
 from verify.isolation.wire import Closed, pack, plain, receive, send, unpack
 
 __all__ = ["serve"]
@@ -54,14 +54,14 @@ class _Server:
         from verify.loading import load_implementation
 
         value, raised, found = self.watch.call(
-            "import", lambda: load_implementation(source.text, **source.options()), _printed
+            LOADING, lambda: load_implementation(source.text, **source.options()), _printed
         )
         if raised is not None:
             code = raised.exit_code if isinstance(raised, BpttError) else 2
             return "refused", one_line(str(raised) or type(raised).__name__, 400), code
         self.kernel = value
         _limit_memory(memory)
-        imported = [Observation("on import", "import", f"{o.kind}: {o.text}") for o in found]
+        imported = [Observation("on import", LOADING, f"{o.kind}: {o.text}") for o in found]
         limits = getattr(value, "limits", FULL)
         return "ready", callable(getattr(value, "backward", None)), limits, imported
 
@@ -86,9 +86,7 @@ class _Server:
             value = (value[0], value[1], number)
         return "value", plain(value), number, changed, {}, found
 
-    def backward(
-        self, params: Any, number: int, dy: Any, dstate_T: Any, dropped: list[int]
-    ) -> Any:
+    def backward(self, params: Any, number: int, dy: Any, dstate_T: Any, dropped: list[int]) -> Any:
         """Call backward on a tape that is here."""
         tape, results = self.tapes[number]
         for gone in dropped:
@@ -138,7 +136,9 @@ def _changed(given: tuple[Any, ...], before: list[Any]) -> list[Any]:
 def _raised(error: BaseException) -> tuple[str, bool]:
     """What it says and where, and whether it says that something is not given."""
     text = one_line(f"{type(error).__name__}: {error}", 200)
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith(OWN)]
+    frames = [
+        f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith(OWN)
+    ]
     own = [f for f in frames if "site-packages" not in f.filename] or frames
     if own:
         text += f" ({Path(own[-1].filename).name}, line {own[-1].lineno})"

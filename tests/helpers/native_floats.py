@@ -1,0 +1,37 @@
+"""Floats as a program has them, for evaluations that must stay inside an error bound."""
+
+import numpy as np
+
+from derive.evaluate import compiled
+from verify.recurrence import Plain
+
+__all__ = ["Native"]
+
+
+class Native(Plain):
+    """Floats as a program has them: sums of products in random order, the library's functions."""
+
+    def __init__(self, dtype, seed):
+        super().__init__(dtype)
+        self.rng = np.random.default_rng(seed)
+
+    def matmul(self, a, b):
+        order = self.rng.permutation(a.shape[-1])
+        total = a[..., :, order[0], None] * b[..., order[0], None, :]
+        for k in order[1:]:
+            total = total + a[..., :, k, None] * b[..., k, None, :]
+        return total
+
+    def apply(self, name, z):
+        with np.errstate(all="ignore"):
+            return np.asarray(compiled(name)(z), self.dtype)
+
+    def log_sum_exp(self, a):
+        top = a.max(axis=-2, keepdims=True)
+        with np.errstate(all="ignore"):
+            ways = (
+                lambda: np.log(np.sum(np.exp(a), axis=-2, keepdims=True)),
+                lambda: np.log(np.sum(np.exp(a - top), axis=-2, keepdims=True)) + top,
+                lambda: np.logaddexp.reduce(a, axis=-2, keepdims=True),
+            )
+            return ways[self.rng.integers(3)]()

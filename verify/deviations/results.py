@@ -1,0 +1,87 @@
+"""Gradients that are zero, another's, or in another order."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from verify.deviations.around import plain
+from verify.deviations.deviation import Variant
+from verify.deviations.model import Model, Results
+from verify.deviations.sums import finished
+from verify.kernels import Example
+from verify.recurrence import Field
+
+__all__ = ["dx_moved", "lost_without_state", "taken", "zeroed"]
+
+
+def zeroed(model: Model) -> Iterator[Variant]:
+    """A gradient that is zero."""
+    names = [
+        *(v.name for v in (*model.cell.parameters, *model.cell.inputs)),
+        *(f"{s.name}_0" for s in model.cell.states),
+    ]
+    for name in names:
+
+        def finish(field: Field, e: Example, found: Results, name: str = name) -> Results:
+            zeros = [field.zeros(plain(field, v).shape) for v in found[name]]
+            return found | {name: zeros}
+
+        yield finished(model, name, finish)
+
+
+def taken(model: Model) -> Iterator[Variant]:
+    """One result given under two names: a gradient that is another's."""
+    variables = [*model.cell.parameters]
+    pairs = [(v.name, v.shape) for v in variables]
+    pairs += [(f"{s.name}_0", s.shape) for s in model.cell.states]
+    for name, shape in pairs:
+        for other, its in pairs:
+            if shape == its and name != other:
+
+                def finish(
+                    field: Field, e: Example, found: Results, a: str = name, b: str = other
+                ) -> Results:
+                    same = _shape(field, found[a][0]) == _shape(field, found[b][0])
+                    return found | {a: found[b]} if same else found
+
+                yield finished(model, f"the gradient of {other} for that of {name}", finish)
+
+
+def _shape(field: Field, value: Any) -> tuple[int, ...]:
+    return plain(field, value).shape
+
+
+def dx_moved(model: Model) -> Iterator[Variant]:
+    """The gradient of an input in another order of steps."""
+    for v in model.cell.inputs:
+        kinds: tuple[tuple[str, Callable[[list[Any]], list[Any]]], ...] = (
+            ("in reversed order", lambda steps: steps[::-1]),
+            ("one step late", lambda steps: [*steps[-1:], *steps[:-1]]),
+            ("one step early", lambda steps: [*steps[1:], *steps[:1]]),
+        )
+        for label, order in kinds:
+
+            def finish(
+                field: Field,
+                e: Example,
+                found: Results,
+                name: str = v.name,
+                order: Callable[[list[Any]], list[Any]] = order,
+            ) -> Results:
+                return found | {name: order(found[name])}
+
+            yield finished(model, f"the gradient of {v.name} {label}", finish)
+
+
+def lost_without_state(model: Model) -> Iterator[Variant]:
+    """No gradients of parameters where no initial state is given."""
+    names = {p.name for p in model.cell.parameters}
+
+    def finish(field: Field, e: Example, found: Results) -> Results:
+        if e.state_0 is not None:
+            return found
+        return {
+            n: [field.zeros(plain(field, v).shape) for v in vs] if n in names else vs
+            for n, vs in found.items()
+        }
+
+    yield finished(model, "all parameters", finish)

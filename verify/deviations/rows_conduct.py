@@ -1,0 +1,117 @@
+"""Calls misbehave."""
+
+from verify.deviations import conduct, refusing, sometimes
+from verify.deviations.deviation import Deviation
+
+__all__ = ["CONDUCT", "SOMETIMES"]
+
+SYSTEMATIC = "systematic"
+
+CONDUCT: tuple[Deviation, ...] = (
+    Deviation(
+        "argument written",
+        "forward writes to its arguments",
+        SYSTEMATIC,
+        "conduct",
+        conduct.argument_written,
+        told_by=("arguments kept",),
+    ),
+    Deviation(
+        "argument written backward",
+        "backward writes to its arguments",
+        "mxnet #17898",
+        "conduct",
+        conduct.argument_written_backward,
+        told_by=("arguments kept backward",),
+    ),
+    Deviation(
+        "tape used up",
+        "a second backward call gives something else",
+        SYSTEMATIC,
+        "conduct",
+        conduct.tape_used,
+        told_by=("second backward",),
+    ),
+    Deviation(
+        "gradients accumulate",
+        "gradients are added to those of the call before",
+        SYSTEMATIC,
+        "conduct",
+        conduct.accumulating,
+        told_by=("second backward",),
+    ),
+    Deviation(
+        "one tape",
+        "all runs share one cache",
+        SYSTEMATIC,
+        "conduct",
+        conduct.one_tape,
+        told_by=("separate tapes",),
+    ),
+    Deviation(
+        "state kept",
+        "results depend on the calls before",
+        SYSTEMATIC,
+        "conduct",
+        conduct.state_kept,
+        told_by=("second run", "absent states"),
+    ),
+    Deviation(
+        "another dtype",
+        "results have another dtype than the inputs",
+        SYSTEMATIC,
+        "conduct",
+        refusing.left_in_float64,
+        told_by=("dtype", "dtype gradients"),
+    ),
+    Deviation(
+        "strides ignored",
+        "arrays that are not contiguous are read wrongly",
+        "pytorch #619",
+        "conduct",
+        refusing.strides_ignored,
+        told_by=("strides", "strides gradients"),
+    ),
+    Deviation(
+        "nothing refused",
+        "no steps, or no rows, are refused",
+        SYSTEMATIC,
+        "conduct",
+        refusing.empty_refused,
+        told_by=("no steps", "no rows", "no steps gradients", "no rows gradients"),
+    ),
+    Deviation(
+        "missing cotangent",
+        "a missing cotangent is not zero",
+        "chainer PR #8037",
+        "conduct",
+        refusing.none_refused,
+        told_by=("absent cotangents", "runs backward"),
+    ),
+    Deviation(
+        "padding read",
+        "what lies beyond a row's end is multiplied by zero, so NaN stays",
+        SYSTEMATIC,
+        "conduct",
+        refusing.nan_padding,
+        told_by=("NaN padding", "NaN padding gradients"),
+    ),
+)
+
+# Found by asking where an implementation is right: the catalogue alone has them as rows.
+SOMETIMES: tuple[Deviation, ...] = (
+    Deviation(
+        "sometimes wrong forward",
+        "outputs are wrong in some cases alone",
+        "onnxruntime PR #3893",
+        "sometimes",
+        sometimes.sometimes_forward,
+    ),
+    Deviation(
+        "sometimes wrong backward",
+        "gradients are wrong in some cases alone",
+        "pytorch #184528",
+        "sometimes",
+        sometimes.sometimes_backward,
+    ),
+)
