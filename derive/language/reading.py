@@ -190,11 +190,11 @@ def _size(text: str, kind: str) -> sp.Expr:
     """A size; a parameter's may be a sum, as in `parameter W[n, n + m]` for W @ [h[t-1], x]."""
     if not text:
         raise CellError("a size is missing: write name[n], or name[n, m] for a matrix")
-    terms = text.split("+") if kind == "parameter" else [text]
+    terms = [text] if kind == "input" else text.split("+")
     total = sp.S.Zero
     for term in (term.strip() for term in terms):
         match = _TERM.fullmatch(term)
-        if not match or (match[1] and kind != "parameter"):
+        if not match or (match[1] and kind == "input"):
             raise CellError(f"size '{one_line(text, 24)}': write a name, as n, or a whole number")
         for digits in (match[1], match[3]):
             if digits and (len(digits) > len(str(MAX_SIZE)) or not 1 <= int(digits) <= MAX_SIZE):

@@ -1,4 +1,4 @@
-"""Axes of an array as letters: T for time, B for batch, F for features, 1 for an axis of length one.
+"""Axes of an array as letters: T for time, B for batch, F for features, 1 for one of length one.
 
 The contract has (T, B, F) for sequences and (B, F) for states; F stands for all axes of a variable,
 two for a matrix. 'BTF' is batch-first, 'TFB' has columns, 'TF' has no batch, 'TF1' one column.

@@ -41,6 +41,7 @@ class Wrapped:
 
 
 def wrapped(model: Model, label: str, wrap: Callable[[Kernel], Kernel]) -> Variant:
+    """The model, with its kernel changed."""
     return Variant(label, replace(model, wrap=(*model.wrap, wrap)))
 
 
@@ -50,6 +51,7 @@ def _write(array: Any) -> None:
 
 
 def inputs_of(x: Any) -> list[Any]:
+    """The arrays of inputs, of which there may be several."""
     return list(x.values()) if isinstance(x, dict) else [x]
 
 

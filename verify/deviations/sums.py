@@ -20,10 +20,12 @@ Finish = Callable[[Field, Example, Results], Results]
 
 
 def finished(model: Model, label: str, finish: Finish) -> Variant:
+    """The model, with its gradients changed after they are computed."""
     return Variant(label, replace(model, finishing=(*model.finishing, finish)))
 
 
 def multiple(field: Field, value: Any, number: Fraction) -> Any:
+    """A number times a value."""
     return field.multiply(field.constant(sp.Rational(number), (1, 1)), value)
 
 
