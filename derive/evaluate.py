@@ -89,7 +89,8 @@ class Numbers:
         self.dtype = np.dtype(dtype)
 
     def constant(self, number: sp.Rational, shape: tuple[int, int]) -> Array:
-        return np.full(shape, int(number.p), self.dtype) / np.asarray(int(number.q), self.dtype)
+        value = np.longdouble(int(number.p)) / np.longdouble(int(number.q))
+        return np.full(shape, value).astype(self.dtype)
 
     def add(self, a: Array, b: Array) -> Array:
         return a + b
@@ -180,7 +181,12 @@ def evaluate(
 
 def known_number(number: sp.Expr, sizes: Sizes) -> sp.Rational:
     """A number that may be made of sizes; irrational ones to 30 digits."""
-    found = number if number.is_Rational else number.subs(dict(sizes))
+    return number if number.is_Rational else _with_sizes(number, tuple(sizes.items()))
+
+
+@cache
+def _with_sizes(number: sp.Expr, sizes: tuple[tuple[sp.Symbol, int], ...]) -> sp.Rational:
+    found = number.subs(dict(sizes))
     return found if found.is_Rational else sp.Rational(str(found.evalf(30)))
 
 

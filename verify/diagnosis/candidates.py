@@ -111,7 +111,7 @@ class Candidates:
             left = [
                 c
                 for c in left
-                if agree(o.results, self.quick(c, o.right), here, _digits(o, c.variant.model))
+                if agree(o, self.quick(c, o.right), here, _digits(o, c.variant.model))
                 and (c.variant.model.precision is None or _blurred(o, here))
             ]
         sure = chosen(seen, names)
@@ -125,7 +125,7 @@ class Candidates:
         first, digits = seen[0], _digits(seen[0], self.base)
         for c in self.all:
             found = self.quick(c, first.right)
-            told = {n for n in wrong if agree(first.results, found, (n,), digits)}
+            told = {n for n in wrong if agree(first, found, (n,), digits)}
             if len(told) > len(best[1]):
                 sure = frozenset(
                     n for n in told if all(self.agrees(c, o, frozenset((n,))) for o in seen)

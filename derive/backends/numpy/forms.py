@@ -6,6 +6,7 @@ from derive.backends.numpy.fused import Fused
 from derive.backends.numpy.stepwise import Stepwise
 from derive.expressions import (
     Apply,
+    BlockMatrix,
     LogSumExp,
     MatAdd,
     MatMul,
@@ -40,6 +41,9 @@ def is_fused(gradients: Gradients) -> bool:
     if any(len(state.shape) == 2 for state in cell.states):
         return False
     if any(value.has(LogSumExp, MatrixSlice) for value in values):
+        return False
+    states = {state.name for state in cell.states}
+    if any(a.name in states and isinstance(a.value, BlockMatrix) for a in gradients.forward):
         return False
     if any(not coefficient(e)[0].is_Rational for v in values for e in v.atoms(MatAdd, MatMul)):
         return False

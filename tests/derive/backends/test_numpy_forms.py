@@ -50,3 +50,15 @@ def test_what_the_fused_form_cannot_say_is_stepwise(equations: str, fused: bool)
 
 def test_lstm_and_gru_are_fused() -> None:
     assert {"rnn", "lstm", "gru", "peephole_lstm"} <= set(FUSED)
+
+
+def test_a_state_that_is_a_stack_of_states_is_computed() -> None:
+    cell = parse(
+        "input x[m]\nstate h[n + n], a[n], b[n]\n"
+        "a = tanh(W_a @ x + R_a @ a[t-1])\nb = tanh(W_b @ x + R_b @ b[t-1])\nh = [a, b]"
+    )
+    derived = gradients(cell)
+    kernel = kernel_from_source(emission.numpy_source(derived))
+    sizes = {dim: SIZES[str(dim)] for dim in cell.dimensions}
+    case = make_example(cell, steps=4, batch=3, sizes=sizes, seed=1, with_lengths=True)
+    assert deviations(results(kernel, case), case, derived) == []

@@ -124,7 +124,7 @@ WHOLE = (
     _declared("size as a product", "parameter c[n*m]", f"size 'n*m': {_SIZE}"),
     _declared("size as a power", "parameter c[n**2]", f"size 'n**2': {_SIZE}"),
     _declared("size as a difference", "parameter c[n - 1]", f"size 'n - 1': {_SIZE}"),
-    _declared("sum as a state's size", "state c[n + m]", f"size 'n + m': {_SIZE}"),
+    _declared("sum as an input's size", "input c[n + m]", f"size 'n + m': {_SIZE}"),
     _declared("sum of sizes too large", "parameter c[65536 + 1]", "or more than 65536"),
     _declared(
         "sum of too many sizes",
