@@ -225,7 +225,7 @@ class Notation:
 
 def _summed(total: Expr) -> Expr:
     """What a sum is the sum of all entries of: A in ones @ (A @ ones), too."""
-    inside = total_of(total)
+    inside: Expr = total_of(total)
     rows = isinstance(inside, MatMul) and isinstance(inside.args[1], OneMatrix)
     return inside.args[0] if rows and inside.args[0].is_Matrix else inside
 

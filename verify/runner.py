@@ -172,7 +172,7 @@ class _Work:
                 case Failure():
                     failed.append(row.name)
             judged.append(row.name)
-        observed = getattr(self.kernel, "observed", list)()
+        observed: list[Observation] = getattr(self.kernel, "observed", list)()
         return Outcome(tuple(judged), tuple(failed), skipped, tuple(observed))
 
     def report(self, implementation: str, options: str) -> Report:

@@ -116,21 +116,33 @@ _BREAKS = ((" + ", 0), (" - ", 0), (r" \odot ", 1))
 def broken(tex: str, room: float) -> list[str]:
     """A formula in lines no wider than `room`, broken at operators, outer brackets first."""
     lines: list[str] = []
-    while width(tex) > room:
-        points = [p for p in _break_points(tex) if width(tex[: p[2]]) > 0.2 * room]
-        fitting = [p for p in points if width(tex[: p[2]]) <= room]
-        if not points:
-            break
-        *_, place = min(fitting, key=lambda p: (p[0], p[1], -p[2])) if fitting else points[0]
+    while place := _break(tex, room):
         lines.append(tex[:place].rstrip())
         tex = tex[place:].lstrip()
     return [*lines, tex]
 
 
+def _break(tex: str, room: float) -> int:
+    """Where the first line ends; 0 if it does not. What is far beyond the room is not looked at."""
+    fitting: list[tuple[int, int, int]] = []
+    for point in _break_points(tex):
+        wide = width(tex[: point[2]])
+        if wide > room:
+            fitting = fitting or [point]
+            break
+        if wide > 0.2 * room:
+            fitting.append(point)
+    else:
+        if width(tex) <= room:
+            return 0
+    return min(fitting, key=lambda p: (p[0], p[1], -p[2]))[2] if fitting else 0
+
+
 def _break_points(tex: str) -> Iterator[tuple[int, int, int]]:
     """(bracket depth, kind of operator, place) wherever a line may end."""
     braces = brackets = place = 0
-    for token in _TOKEN.findall(tex):
+    for found in _TOKEN.finditer(tex):
+        token = found[0]
         if token in ("{", r"\left") or token.startswith(r"\begin"):
             braces += 1
         elif token in ("}", r"\right") or token.startswith(r"\end"):

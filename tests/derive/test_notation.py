@@ -154,7 +154,7 @@ def test_a_size_beside_a_product_sign_is_bracketed() -> None:
     assert NOTATION.space((n, m + n)) == r"\mathbb{R}^{n \times (m + n)}"
     assert NOTATION.space((m + n,)) == r"\mathbb{R}^{m + n}"
     assert NOTATION.size(2 * n + 1) == r"2\,n + 1"
-    assert NOTATION.size(n**2 + m * n) == r"n^{2} + m\,n"
+    assert NOTATION.size(n**2 + m * n) == r"m\,n + n^{2}"
     assert NOTATION.size((m + n) ** 2) == r"(m + n)^{2}"
 
 

@@ -1,10 +1,8 @@
 """How somebody stacks a cell's parameters, written as NumPy's `block` writes it.
 
-Wf = [U_f, W_f]                      side by side
-W  = [[W_i], [W_f], [W_o], [W_g]]    one above the other
-W  = [W_i.T, W_f.T]                  transposed, side by side
-W  = stack(W_i, W_f)                 along a new first axis
-bz = -b_z,  bf = b_f - 1             z against 1 - z; an offset that is added later
+`[U_f, W_f]` is side by side, `[[W_i], [W_f]]` one above the other, `W_i.T` transposed and
+`stack(W_i, W_f)` along a new first axis; `-b_z` is z against 1 - z, `b_f - 1` an offset that is
+added later.
 """
 
 import ast
@@ -34,7 +32,7 @@ def read_blocks(
         UsageError: an expression cannot be read, or a parameter stands nowhere.
     """
     trees = {array: _read(array, text, names) for array, text in texts.items()}
-    used = {node.id for tree in trees.values() for node in ast.walk(tree) if _is_name(node)}
+    used = {name for tree in trees.values() for name in _names(tree)}
     missing = [n for n in names if n not in used]
     if missing:
         raise UsageError(f"parameter {missing[0]} stands in none of {', '.join(texts)}")
@@ -62,21 +60,26 @@ def _read(array: str, text: str, names: tuple[str, ...]) -> ast.expr:
     except (SyntaxError, ValueError):
         raise UsageError(f"array {array}: '{one_line(text, 60)}' is no expression") from None
     _made(tree, lambda _: np.ones((1, 1)))
-    unknown = sorted({n.id for n in ast.walk(tree) if _is_name(n)} - set(names))
+    unknown = sorted(_names(tree) - set(names))
     if unknown:
         raise UsageError(f"array {array}: no parameter {unknown[0]}; there are {', '.join(names)}")
     return tree
 
 
-def _is_name(node: ast.AST) -> bool:
-    return isinstance(node, ast.Name) and node.id not in _CALLS
+def _names(tree: ast.expr) -> set[str]:
+    found = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    return found - set(_CALLS)
 
 
 def _value(tree: ast.expr, arrays: Arrays, vectors: Vectors) -> Array:
     """The expression with these arrays for the names."""
     shape = {"flat": (-1,), "column": (-1, 1), "row": (1, -1)}[vectors]
-    stored = lambda a: a.reshape(shape) if a.ndim == 1 else a
-    made = _made(tree, lambda name: stored(arrays[name]))
+
+    def stored(name: str) -> Array:
+        array = arrays[name]
+        return array.reshape(shape) if array.ndim == 1 else array
+
+    made = _made(tree, stored)
     return np.block(made) if isinstance(made, list) else np.asarray(made)
 
 

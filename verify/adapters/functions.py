@@ -34,7 +34,7 @@ class Adapted:
 
     def forward(
         self, params: Arrays, x: Any, state_0: Arrays | None = None, *, lengths: Any = None
-    ) -> tuple[Array | None, dict[str, Array | None], Any]:
+    ) -> tuple[Any, dict[str, Any], Any]:
         """Outputs, final states and a tape; None for what is not given.
 
         Raises:
@@ -59,7 +59,7 @@ class Adapted:
         return _back(y, self.y, "TBF", "y"), ends, (tape, example)
 
     @property
-    def backward(self) -> Callable[..., dict[str, Array]] | None:
+    def backward(self) -> Any:
         """Gradients by the contract's names, None if there is no backward."""
         return None if self.back is None else self._backward
 
@@ -93,9 +93,11 @@ class Adapted:
         """All states, zeros where they are not given."""
         if given is not None and all(s.name in given for s in self.cell.states):
             return dict(given)
-        sizes, rows = self._known(example), example.batch
-        zeros = lambda s: np.zeros((rows, *shape_of(s, sizes)), example.dtype)
-        return {s.name: (given or {}).get(s.name, zeros(s)) for s in self.cell.states}
+        sizes, found = self._known(example), dict(given or {})
+        for state in self.cell.states:
+            shape = (example.batch, *shape_of(state, sizes))
+            found.setdefault(state.name, np.zeros(shape, example.dtype))
+        return found
 
     def _known(self, example: Example) -> dict[Any, int]:
         sizes = sizes_of(example)

@@ -3,7 +3,7 @@
 The node's weights are fed like inputs, so that any values are tried; sizes are the model's own.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from derive.cell import Cell
 from derive.errors import UsageError, one_line
 from verify.adapters.functions import Adapted, adapt
 from verify.adapters.limits import Limits
-from verify.conventions import CONVENTIONS, Convention, to_cell
+from verify.conventions import CONVENTIONS, UNREAD, Convention, blocks, to_cell
 from verify.kernels import Arrays
 
 __all__ = ["onnx_model"]
@@ -79,7 +79,8 @@ def onnx_model(
     lengths = found.inputs["sequence_lens"]
     session = _session(onnxruntime, model)
     first = next(i.name for i in session.get_inputs() if i.name in given)
-    direct = first == found.inputs["X"]
+    if first != found.inputs["X"] and x is None:
+        raise UsageError(f"'{shown}': its input goes through other nodes; say its axes, as x='BTF'")
     absent = _absent(row, slots)
     result = model.graph.output[0].name
     flat = y is None and result == found.outputs["Y"]
@@ -106,8 +107,6 @@ def onnx_model(
         sizes=sizes,
         absent=absent,
     )
-    if not direct and x is None:
-        raise UsageError(f"'{shown}': its input goes through other nodes; say its axes, as x='BTF'")
     return adapt(
         run,
         cell=loaded,
@@ -131,8 +130,12 @@ def _recurrent(model: Any, shown: str) -> _Node:
     direction = attributes.get("direction", b"forward")
     if direction != b"forward" or attributes.get("layout", 0):
         raise UsageError(f"'{shown}': its {node.op_type} is not forward with layout 0")
-    pad = lambda names, slots: dict(zip(slots, [*names, *[""] * len(slots)], strict=False))
-    return _Node(node, pad(node.input, INPUTS), pad(node.output, OUTPUTS), attributes)
+    inputs, outputs = _slots(node.input, INPUTS), _slots(node.output, OUTPUTS)
+    return _Node(node, inputs, outputs, attributes)
+
+
+def _slots(names: Iterable[str], slots: tuple[str, ...]) -> dict[str, str]:
+    return dict(zip(slots, [*names, *[""] * len(slots)], strict=False))
 
 
 def _convention(found: _Node, cell: Cell, shown: str) -> Convention:
@@ -163,8 +166,6 @@ def _sizes(row: Convention, cell: Cell, weights: Arrays) -> dict[str, int]:
 
 
 def _absent(row: Convention, slots: Mapping[str, str]) -> tuple[str, ...]:
-    from verify.conventions import UNREAD, blocks
-
     stand = blocks(row)
     gone = {p for a in stand for p in stand[a]} - {p for a in slots for p in stand[a]}
     return tuple(sorted(gone - {UNREAD}))

@@ -44,7 +44,7 @@ class Program:
 
     def forward(
         self, params: Arrays, x: Any, state_0: Arrays | None = None, *, lengths: Any = None
-    ) -> tuple[Array | None, dict[str, Array | None], Any]:
+    ) -> tuple[Any, dict[str, Any], Any]:
         """Outputs and final states; the tape is what the program was given.
 
         Raises:
@@ -131,4 +131,4 @@ def program(command: str | tuple[str, ...], *, cell: str | Cell, limits: Limits 
     if found is None:
         raise UsageError(f"'{one_line(words[0], 80)}' is no program that can be started")
     loaded = zoo.load(cell) if isinstance(cell, str) else cell
-    return Program((os.path.abspath(found), *words[1:]), loaded, limits)
+    return Program((str(Path(found).absolute()), *words[1:]), loaded, limits)

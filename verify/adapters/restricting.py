@@ -106,8 +106,13 @@ def _full(limits: Limits, example: Example) -> Example:
     if limits.empty or (example.steps and example.batch):
         return example
     steps, batch = max(example.steps, 1), max(example.batch, 1)
-    sequence = lambda a: np.zeros((steps, batch, *a.shape[2:]), a.dtype)
-    row = lambda a: np.resize(a, (batch, *a.shape[1:]))
+
+    def sequence(a: Array) -> Array:
+        return np.zeros((steps, batch, *a.shape[2:]), a.dtype)
+
+    def row(a: Array) -> Array:
+        return np.resize(a, (batch, *a.shape[1:]))
+
     return replace(
         example,
         inputs={n: sequence(a) for n, a in example.inputs.items()},
@@ -174,12 +179,15 @@ def _asked(limits: Limits, example: Example) -> Example:
     """Cotangents on something that takes them."""
     sizes, steps, batch = sizes_of(example), example.steps, example.batch
     rng = np.random.default_rng(1000 * steps + batch)
-    drawn = lambda *shape: rng.uniform(0.2, 1.0, shape).astype(example.dtype)
+
+    def drawn(*shape: int) -> Array:
+        return np.asarray(rng.uniform(0.2, 1.0, shape), example.dtype)
+
     shapes = {s.name: (batch, *shape_of(s, sizes)) for s in example.cell.states}
     if limits.takes("y"):
         dy = drawn(steps, *shapes[example.cell.output.name])
         return replace(example, dy=dy, dstate_T=None)
-    finals = {n: drawn(*s) if limits.takes(f"{n}_T") else np.zeros(s) for n, s in shapes.items()}
+    finals = {n: drawn(*s) * limits.takes(f"{n}_T") for n, s in shapes.items()}
     return replace(
         example, dy=None, dstate_T={n: a.astype(example.dtype) for n, a in finals.items()}
     )

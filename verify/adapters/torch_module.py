@@ -1,4 +1,4 @@
-"""torch: modules with the signature y, state = module(x, state), and anything that autograd sees."""
+"""torch: modules with the signature y, state = module(x, state), and all that autograd sees."""
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache

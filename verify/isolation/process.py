@@ -33,7 +33,7 @@ _FRAME = re.compile(r'File "([^"]+)", line (\d+) in')
 
 
 class EndedError(Exception):
-    """The child is gone; `finding` says how, `late` whether it was ended because it took too long."""
+    """The child is gone; `finding` says how, `late` whether it took too long and was ended."""
 
     def __init__(self, said: str, late: bool = False) -> None:
         super().__init__(said)
@@ -48,8 +48,8 @@ class Child:
         self.seconds = 0.0
         there, self._requests = os.pipe()
         self._answers, here = os.pipe()
-        self._said = tempfile.TemporaryFile()
-        path = [str(ROOT), *(p or os.getcwd() for p in sys.path)]
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `end`
+        path = [str(ROOT), *(p or str(Path.cwd()) for p in sys.path)]
         code = START.format(path=path, requests=there, answers=here)
         try:
             self._process = subprocess.Popen(

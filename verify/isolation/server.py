@@ -77,9 +77,10 @@ class _Server:
         changed = _changed(given, before)
         if raised is not None:
             return "raised", *_raised(raised), changed, {}, found
-        number = None
+        number: int | None = None
         if isinstance(value, tuple) and len(value) == 3:
-            self.count = number = self.count + 1
+            self.count += 1
+            number = self.count
             results = _results(value[0], value[1])
             self.latest = [(a, a.tobytes()) for a in results.values()]
             self.tapes[number] = (value[2], [(n, a, a.tobytes()) for n, a in results.items()])

@@ -1,4 +1,4 @@
-"""Messages between two processes: arrays with their strides, and nothing that has to be imported."""
+"""Messages between two processes: arrays with their strides, and nothing to be imported."""
 
 import os
 import pickle
