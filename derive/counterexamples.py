@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import sympy as sp
 
 from derive.cell import lag
 from derive.errors import RuleError
@@ -67,9 +68,21 @@ def _free(gradients: Gradients, identity: "Identity") -> list[Name]:
     found += [_back(s.now, steps) for s in cell.states]
     assigned = {_back(a.symbol, back).name for a in gradients.forward for back in range(steps)}
     known = assigned | {n.name for n in found}
-    used = {*identity.left.atoms(MatrixSymbol), *identity.right.atoms(MatrixSymbol)}
+    used = _names(identity.left, identity.right)
     lagged = {_back(s.now, back).name for s in cell.states for back in range(1, steps + 1)}
     return found + [n for n in sorted(used, key=str) if n.name not in known | lagged]
+
+
+def _names(*exprs: Expr) -> set[Name]:
+    """The names in expressions; a part that they share is looked at once."""
+    seen: set[sp.Basic] = set()
+    waiting: list[sp.Basic] = list(exprs)
+    while waiting:
+        node = waiting.pop()
+        if node not in seen:
+            seen.add(node)
+            waiting.extend(() if isinstance(node, MatrixSymbol) else node.args)
+    return {node for node in seen if isinstance(node, MatrixSymbol)}
 
 
 def _back(name: Name, steps: int) -> Name:
@@ -134,12 +147,13 @@ def _shown(gradients: Gradients, identity: "Identity", trial: _Trial) -> str:
     ]
     given = ", ".join([*values, "all else 0"])
     text = f"{sizes}; {given}: " if sizes else f"{given}: "
-    text += f"left {_number(left)}, right {_number(right)}"
+    digits = next((d for d in (4, 8, 12) if _number(left, d) != _number(right, d)), 16)
+    text += f"left {_number(left, digits)}, right {_number(right, digits)}"
     if identity.moved:
         true = _by_complex_step(gradients, identity, trial, known)
         if np.abs(true - left).max() > DIFFERENT * max(1.0, np.abs(true).max()):
             raise RuleError(f"'{identity.text}': left is {left}, by a complex step it is {true}")
-        text += f" (a complex step through the equations gives {_number(true)})"
+        text += f" (a complex step through the equations gives {_number(true, digits)})"
     return text
 
 
@@ -166,9 +180,9 @@ def _value(expr: Expr, known: Mapping[str, Array], sizes: Sizes) -> Array:
     return np.asarray(evaluate(expr, known, sizes, Numbers()))
 
 
-def _number(array: Array) -> str:
+def _number(array: Array, digits: int = 4) -> str:
     if array.size == 1:
-        return f"{float(array.ravel()[0]):.6g}"
+        return f"{float(array.ravel()[0]):.{digits + 2}g}"
     if array.shape[-1] == 1:
         array = array[..., 0]
-    return np.array2string(array, precision=4, separator=", ").replace("\n", "")
+    return np.array2string(array, precision=digits, separator=", ").replace("\n", "")

@@ -54,6 +54,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_isolation(run)
     run.add_argument("--json", action="store_true", help="print the report as JSON")
+    run.add_argument("--junit", metavar="FILE", help="write it for a build server as well")
+    run.add_argument("--html", metavar="FILE", help="write a page with figures as well")
+    run.add_argument(
+        "--reproduce", metavar="FOLDER", help="write a script for each finding, of NumPy alone"
+    )
     run.add_argument("--examples", type=int, metavar="N", help="how many examples to try")
     run.add_argument("--seed", type=int, default=0, metavar="N", help="repeats a run (default 0)")
     run.add_argument(
@@ -112,6 +117,7 @@ def _run(arguments: argparse.Namespace) -> int:
     from verify.isolation import Journal, isolated, run_key
     from verify.loading import load_implementation
     from verify.report import to_json, to_text
+    from verify.reports.files import write_files
     from verify.runner import run
 
     text, convention = arguments.implementation, arguments.convention
@@ -144,6 +150,14 @@ def _run(arguments: argparse.Namespace) -> int:
             profile=arguments.profile,
             implementation=text,
             progress=_progress if sys.stderr.isatty() else None,
+        )
+        write_files(
+            cell,
+            kernel,
+            report,
+            junit=arguments.junit,
+            html=arguments.html,
+            scripts=arguments.reproduce,
         )
     sys.stdout.write(to_json(report) if arguments.json else to_text(report))
     return EXIT_CODES[report.verdict]

@@ -1,16 +1,28 @@
 """What was found, for a terminal and for other programs."""
 
 import json
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 
 from verify.diagnosis.answers import Diagnosis, plain, told
 from verify.kernels import Array, Example, sizes_of
+from verify.properties.calling import Failure
+from verify.reproduction import Call, Script, script
 
-__all__ = ["VERSION", "Finding", "Report", "Verdict", "to_json", "to_text"]
+__all__ = [
+    "VERSION",
+    "Finding",
+    "Report",
+    "Verdict",
+    "finding_lines",
+    "reproduction",
+    "to_json",
+    "to_text",
+]
 
 Verdict = Literal["right", "wrong", "undecided"]
 
@@ -18,7 +30,10 @@ Verdict = Literal["right", "wrong", "undecided"]
 VERSION = 1
 
 # Arrays are shown where a reader takes them in at a glance, and kept in JSON up to more.
-SHOWN_ENTRIES, KEPT_ENTRIES = 24, 500
+SHOWN_ENTRIES, KEPT_ENTRIES = 40, 500
+
+# Properties that fail by what happens to an argument.
+WRITES = ("arguments kept", "arguments kept backward")
 
 
 @dataclass(frozen=True)
@@ -34,6 +49,7 @@ class Finding:
             about an entry.
         also: other results that fail in the same way.
         remark: whether it is said and leaves the verdict alone.
+        calls: what the implementation was asked while the property was judged.
     """
 
     property: str
@@ -47,6 +63,7 @@ class Finding:
     bound: Any = None
     also: tuple[str, ...] = ()
     remark: bool = False
+    calls: tuple[Call, ...] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -92,10 +109,10 @@ def to_text(report: Report) -> str:
         lines += ["", *told(report.diagnosis, report.cell)]
     shown: dict[str, str] = {}
     for finding in report.findings:
-        lines += ["", *_finding(finding)]
+        lines += ["", *finding_lines(finding)]
         if not finding.remark:
             first = shown.setdefault(finding.example.label, finding.property)
-            lines += _inputs(finding, first)
+            lines += _inputs(report, finding, first)
     if report.not_judged:
         lines += ["", "not judged:"]
         lines += [f"  {what}: {why}" for what, why in report.not_judged]
@@ -110,11 +127,10 @@ def _count(number: int, one: str, many: str) -> str:
     return f"{number} {one if number == 1 else many}"
 
 
-def _finding(finding: Finding) -> list[str]:
-    place = finding.parameter + (str(list(finding.index)) if finding.index else "")
+def finding_lines(finding: Finding) -> list[str]:
+    """What is wrong, where and by how much."""
     kind = "remark, " if finding.remark else ""
-    said = " ".join(part for part in (place, finding.cause) if part)
-    lines = [f"{kind}{finding.property}: {said}"]
+    lines = [f"{kind}{finding.property}: {_said(finding)}"]
     if finding.got is not None:
         shown = f"  got {_number(finding.got)}, expected {_number(finding.expected)}"
         if finding.bound is not None:
@@ -126,22 +142,47 @@ def _finding(finding: Finding) -> list[str]:
     return lines
 
 
-def _inputs(finding: Finding, first: str) -> list[str]:
+def _said(finding: Finding) -> str:
+    place = finding.parameter + (str(list(finding.index)) if finding.index else "")
+    return " ".join(part for part in (place, finding.cause) if part)
+
+
+def _inputs(report: Report, finding: Finding, first: str) -> list[str]:
     """The example; `first` is the first property that it is shown for."""
     if first != finding.property:
         return [f"  smallest example: as for {first}"]
-    lines, arrays = [f"  smallest example: {finding.example.label}"], _arrays(finding.example)
-    if sum(a.size for a in arrays.values()) <= SHOWN_ENTRIES:
-        lines += [f"    {name} = {_shown(array)}" for name, array in arrays.items()]
-    return lines
+    lines = [f"  smallest example: {finding.example.label}"]
+    again = reproduction(report, finding)
+    if again is None:
+        return lines
+    if again.size > SHOWN_ENTRIES:
+        return [*lines, f"  to see it again: --reproduce FOLDER ({again.size} numbers)"]
+    return [*lines, "  to see it again:", "", *again.text.splitlines()]
+
+
+def reproduction(report: Report, finding: Finding, data: str = "") -> Script | None:
+    """A script that shows the finding again without this toolkit; None if no call was recorded.
+
+    Args:
+        data: the file beside the script for its arrays, if they are many; '' writes them all out.
+    """
+    if not finding.calls:
+        return None
+    f, convention = finding, re.search(r"--convention (\S+)", report.options)
+    return script(
+        f.calls,
+        Failure(f.parameter, f.cause, f.index, f.got, f.expected, f.bound),
+        report.implementation,
+        cell=report.cell,
+        convention=convention[1] if convention else "",
+        title=f"{f.property}: {_said(f)}",
+        data=data,
+        writes=f.property in WRITES and bool(f.parameter),
+    )
 
 
 def _number(value: Any, digits: int = 17) -> str:
     return f"{value:.{digits}g}" if isinstance(value, float) else str(value)
-
-
-def _shown(array: Array) -> str:
-    return json.dumps(array.tolist())
 
 
 def _arrays(example: Example) -> dict[str, Array]:
@@ -167,7 +208,7 @@ def to_json(report: Report) -> str:
         "is_cell": _answer(report, "values", lambda d: d.is_cell),
         "own_gradient": _answer(report, "gradients", lambda d: d.own_gradient),
         "diagnosis": [] if report.diagnosis is None else plain(report.diagnosis),
-        "findings": [_plain(finding) for finding in report.findings],
+        "findings": [_plain(report, finding) for finding in report.findings],
         "judged": [{"property": name, "examples": count} for name, count in report.judged],
         "not_judged": [{"what": what, "why": why} for what, why in report.not_judged],
         "examples": report.examples,
@@ -184,7 +225,8 @@ def _answer(report: Report, needs: str, read: Callable[[Diagnosis], str]) -> str
     return "yes" if needs in dict(report.judged) else "not judged"
 
 
-def _plain(finding: Finding) -> Mapping[str, Any]:
+def _plain(report: Report, finding: Finding) -> Mapping[str, Any]:
+    again = reproduction(report, finding)
     return {
         "property": finding.property,
         "reason": finding.reason,
@@ -197,6 +239,7 @@ def _plain(finding: Finding) -> Mapping[str, Any]:
         "bound": _json(finding.bound),
         "also": finding.also,
         "remark": finding.remark,
+        "reproduction": again.text if again and again.size <= KEPT_ENTRIES else None,
     }
 
 

@@ -19,6 +19,7 @@ from verify.isolation import CONDUCT, Journal, Observation, Outcome
 from verify.kernels import Example, Kernel
 from verify.properties import PROPERTIES, Failure, Property, Skip, Trial
 from verify.report import Finding, Report, Verdict
+from verify.reproduction import Recorder, calls_on
 from verify.sampling import Enough, generate, pinned
 
 __all__ = ["PROFILES", "Progress", "run"]
@@ -105,7 +106,7 @@ class _Work:
         if not callable(getattr(self.kernel, "backward", None)):
             self.not_given["gradients"] = "the implementation has no backward"
             return
-        trial = self.trial(within(self.limits, next(pinned(self.cell, self.seed))))
+        trial = self.taken()
         broken = trial.broken_backward
         if broken is None:
             self.offered = frozenset(trial.base_grads)
@@ -115,6 +116,12 @@ class _Work:
             self.not_given |= {f"gradient of {n}": "backward does not give it" for n in missing}
         elif isinstance(broken.raised, NotImplementedError) and trial.broken is None:
             self.not_given["gradients"] = "backward is not implemented"
+
+    def taken(self) -> Trial:
+        """An example that forward does not refuse, if there is one."""
+        trials = [self.trial(within(self.limits, e)) for e in pinned(self.cell, self.seed)]
+        refused = lambda t: t.broken and isinstance(t.broken.raised, NotImplementedError)
+        return next((t for t in trials if not refused(t)), trials[0])
 
     @property
     def rows(self) -> Iterator[Property]:
@@ -210,6 +217,11 @@ class _Work:
                     cause="; ".join(causes[:3]),
                     example=self.seen[found[0]],
                     remark=row.remark,
+                    calls=calls_on(
+                        self.seen[found[0]],
+                        backward="gradients" not in self.not_given,
+                        adapted=self.limits != FULL,
+                    ),
                 )
 
     def diagnosis(self) -> Diagnosis:
@@ -229,7 +241,8 @@ class _Work:
             known = next((e for e in tried if self.fails(row, e)), None)
             best = self.shrunk(row, best, deadline) if known is None else known
             small.append(best)
-            failure = row.judge(self.trial(best))
+            recorder = Recorder(self.kernel)
+            failure = row.judge(Trial(recorder, best, self.derived, self.offered))
             if not isinstance(failure, Failure):
                 failure = Failure("", "failed once and not again on the same example")
             yield Finding(
@@ -243,6 +256,7 @@ class _Work:
                 expected=failure.expected,
                 bound=failure.bound,
                 also=failure.also,
+                calls=tuple(recorder.calls),
             )
 
     def fails(self, row: Property, example: Example) -> bool:

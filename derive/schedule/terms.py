@@ -134,8 +134,10 @@ def read_sum(expr: Expr) -> Sum:
         match body:
             case ZeroMatrix():
                 continue
-            case MatMul() if isinstance(body.args[1], Transpose):
-                outers.append(Outer(number, body.args[0], body.args[1].args[0]))
+            case MatMul() if _is_outer(body):
+                left, right = body.args
+                turned = isinstance(right, Transpose)  # a number is its own transpose
+                outers.append(Outer(number, left, right.args[0] if turned else right))
             case MatMul():
                 products.append(Product(_matrix(body.args[0], number), body.args[1]))
             case MatrixSlice():
@@ -148,6 +150,12 @@ def read_sum(expr: Expr) -> Sum:
                     factors.append(Factor(scale(number, factor), source))
     joined = add(*rest) if rest else None
     return Sum(tuple(products), tuple(outers), _merged(factors), tuple(slices), joined)
+
+
+def _is_outer(body: Expr) -> bool:
+    left, right = body.args
+    one = isinstance(left, MatrixSymbol) and is_cotangent(left) and right.shape == (1, 1)
+    return one or isinstance(right, Transpose)
 
 
 def _matrix(expr: Expr, number: sp.Expr) -> Matrix:

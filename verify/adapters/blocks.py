@@ -46,7 +46,8 @@ def read_blocks(
             factor = _value(tree, {n: 0 * i + 1 for n, i in numbers.items()}, vectors) - constant
             exact = (_value(tree, numbers, vectors) - constant) / factor
             ids = np.rint(exact).astype(np.int64)
-            first = np.array([i not in seen for i in ids.ravel()], bool).reshape(ids.shape)
+            fresh = np.isin(np.arange(ids.size), np.unique(ids, return_index=True)[1])
+            first = fresh.reshape(ids.shape) & ~np.isin(ids, list(seen))
             seen |= set(ids.ravel().tolist())
             found[array] = Place(ids, factor, constant, first)
         return found

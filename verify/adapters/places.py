@@ -93,17 +93,17 @@ class Arrangement:
         flat = _flat(params)
         total = np.zeros(flat.shape, np.result_type(flat.dtype, *given.values()))
         filled = np.zeros(flat.shape, bool)
-        for turn, (name, place) in enumerate(self.places(params).items()):
+        for name, place in self.places(params).items():
             if name not in given:
                 continue
             gradient, ids = np.asarray(given[name]), place.ids
             if gradient.shape != ids.shape:
                 shapes = f"{gradient.shape}, expected {ids.shape}"
                 raise ValueError(f"the gradient of {name} has shape {shapes}")
-            alternate = np.arange(ids.size).reshape(ids.shape) % 2 == turn % 2
-            new = (ids >= 0) & (~filled[ids] | alternate)
-            total[ids[new]] = (gradient * place.factor)[new]
-            filled[ids[ids >= 0]] = True
+            for part in (place.first, ~place.first):
+                new = part & (ids >= 0) & (~filled[ids] | (ids % 2 == 1))
+                total[ids[new]] = (gradient * place.factor)[new]
+                filled[ids[part & (ids >= 0)]] = True
         numbers = numbered({n: np.shape(a) for n, a in params.items()})
         return {n: total[i] for n, i in numbers.items() if filled[i].all()}
 

@@ -22,7 +22,7 @@ from verify.deviations.deviation import Variant
 from verify.deviations.editing import places, with_equation, with_renamed
 from verify.deviations.model import Model
 
-__all__ = ["bias_outside", "coupled", "permuted", "permuted_kind", "read", "stale"]
+__all__ = ["bias_outside", "coupled", "permuted", "permuted_kind", "read", "roles", "stale"]
 
 # Of more gates only pairs are exchanged.
 MOST = 4

@@ -114,7 +114,7 @@ def forward(model: Model, example: Example, field: Field) -> Run:
             new = end(field, new)
         known.append(step | new)
         y.append(field.where(lives, new[cell.output.name], zeros))
-        states = {name: field.where(lives, value, read[name]) for name, value in new.items()}
+        states = {n: field.where(lives, value, states[n]) for n, value in new.items()}
     outputs: Results = {"y": y} | {f"{name}_T": [value] for name, value in states.items()}
     for finish in model.values:
         outputs = finish(field, example, outputs)
@@ -137,7 +137,7 @@ def backward(model: Model, run: Run, example: Example, field: Field) -> Results:
     carried = _states(run.example, example.dstate_T, field)
     known = [dict(step) for step in run.known]
     for spoil in model.tape:
-        known = spoil(field, known, run.mask)
+        known = spoil(field, known, sizes)
     for t in reversed(range(len(mask))):
         lives, arriving = mask[t], carried
         for change_of in model.carrying:

@@ -8,6 +8,7 @@ from derive.expressions import Apply, Expr, MatMul, MatrixSymbol, Name, Transpos
 from derive.gradients import Adjoint, Term, bar
 from verify.deviations.deviation import Variant
 from verify.deviations.editing import adjoints, mapped, title, with_terms
+from verify.deviations.gates import roles
 from verify.deviations.model import Model
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "gradient_turned",
     "held_constant",
     "normaliser_held",
+    "one_delta",
     "unturned",
 ]
 
@@ -89,6 +91,27 @@ def delta_of_another(model: Model) -> Iterator[Variant]:
                             f"for that of {name.name}"
                         )
                         yield Variant(label, with_terms(model, "parameters", place, tuple(terms)))
+
+
+def one_delta(model: Model) -> Iterator[Variant]:
+    """Every gate's parameter of one kind made with the delta of one gate."""
+    kinds: dict[str, list[Name]] = {}
+    for gate in roles(model).values():
+        for role, parameter in gate.items():
+            kinds.setdefault(role, []).append(parameter)
+    deltas = _deltas(model)
+    for kind in (k for k in kinds.values() if len(k) > 2):
+        for one in deltas:
+            names = {bar(d): bar(one) for d in deltas if d.shape == one.shape}
+            places = [
+                replace(a, terms=tuple(replace(t, value=t.value.xreplace(names)) for t in a.terms))
+                if a.of in kind
+                else a
+                for a in model.derived.parameters
+            ]
+            formulas = replace(model.derived, parameters=tuple(places))
+            said = ", ".join(p.name for p in kind)
+            yield Variant(f"{said} with that of {one.name}", replace(model, formulas=formulas))
 
 
 def deltas_exchanged(model: Model) -> Iterator[Variant]:

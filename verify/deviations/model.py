@@ -6,6 +6,7 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from derive.cell import Cell
+from derive.evaluate import Sizes
 from derive.gradients import Gradients, bar, gradients
 from derive.single_assignment import Assignment, single_assignment
 from verify.deviations.programs import Program, program
@@ -27,6 +28,7 @@ Starting = Callable[[Field, int, States, States], States]
 Ending = Callable[[Field, States], States]
 Carrying = Callable[[Field, int, int, States], States]
 Summing = Callable[[Field, str, Sequence[Value], Array], list[Value]]
+Keeping = Callable[[Field, Steps, Sizes], Steps]
 Finishing = Callable[[Field, Example, Results], Results]
 
 
@@ -79,7 +81,7 @@ class Model:
     starting: tuple[Starting, ...] = ()
     ending: tuple[Ending, ...] = ()
     values: tuple[Finishing, ...] = ()
-    tape: tuple[Callable[[Field, Steps, Array], Steps], ...] = ()
+    tape: tuple[Keeping, ...] = ()
     carrying: tuple[Carrying, ...] = ()
     summing: tuple[Summing, ...] = ()
     finishing: tuple[Finishing, ...] = ()

@@ -11,7 +11,7 @@ ARRIVING: tuple[Deviation, ...] = (
     Deviation(
         "carry dropped",
         "nothing is carried from the step after",
-        "mxnet #4057: = for +=",
+        SYSTEMATIC,
         "backward",
         carries.carry_dropped,
     ),

@@ -9,6 +9,13 @@ SYSTEMATIC = "systematic"
 
 FORMULAS: tuple[Deviation, ...] = (
     Deviation(
+        "carry overwritten",
+        "what is carried from the step after, or from outside, is written over: = for +=",
+        "mxnet #4057",
+        "backward",
+        terms.overwritten,
+    ),
+    Deviation(
         "backward of the cell",
         "forward computes something else, and backward is that of the cell",
         SYSTEMATIC,
@@ -20,6 +27,13 @@ FORMULAS: tuple[Deviation, ...] = (
         SYSTEMATIC,
         "backward",
         terms.missing("states"),
+    ),
+    Deviation(
+        "terms written over",
+        "of several terms one is kept: = for +=",
+        "mxnet #4057",
+        "backward",
+        terms.alone,
     ),
     Deviation(
         "input path missing",
@@ -130,6 +144,13 @@ FORMULAS: tuple[Deviation, ...] = (
         terms.factor_missing,
     ),
     Deviation(
+        "factors exchanged",
+        "the cotangents of two factors of a product are exchanged",
+        SYSTEMATIC,
+        "backward",
+        terms.factors_exchanged,
+    ),
+    Deviation(
         "matrix not transposed",
         "U for its transpose on the way back",
         "pytorch PR #95137",
@@ -156,6 +177,13 @@ FORMULAS: tuple[Deviation, ...] = (
         "cuTAGI #77",
         "backward",
         matrices.delta_of_another,
+    ),
+    Deviation(
+        "one delta for all gates",
+        "several gates' gradients are made with one gate's delta",
+        "cuTAGI #77",
+        "backward",
+        matrices.one_delta,
     ),
     Deviation(
         "deltas mixed",

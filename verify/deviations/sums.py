@@ -10,6 +10,7 @@ import sympy as sp
 
 from verify.deviations.around import plain
 from verify.deviations.deviation import Variant
+from verify.deviations.gates import roles
 from verify.deviations.model import Model, Results
 from verify.kernels import Array, Example
 from verify.recurrence import Field
@@ -53,13 +54,19 @@ def _rows(batch: int, row: int) -> Array:
     return found
 
 
-def _groups(model: Model) -> list[list[str]]:
+def _groups(model: Model) -> Iterator[tuple[str, list[str]]]:
+    """All parameters, those that do the same in several gates, and each."""
     names = [p.name for p in model.cell.parameters]
-    return [names, *([n] for n in names)] if len(names) > 1 else [names]
-
-
-def _label(model: Model, names: list[str]) -> str:
-    return "all parameters" if len(names) == len(model.cell.parameters) else names[0]
+    if len(names) > 1:
+        yield "all parameters", names
+    kinds: dict[str, list[str]] = {}
+    for gate in roles(model).values():
+        for role, parameter in gate.items():
+            kinds.setdefault(role, []).append(parameter.name)
+    for kind in kinds.values():
+        if 1 < len(kind) < len(names):
+            yield ", ".join(kind), kind
+    yield from ((name, [name]) for name in names)
 
 
 def one_step(model: Model) -> Iterator[Variant]:
@@ -70,9 +77,9 @@ def one_step(model: Model) -> Iterator[Variant]:
         ("all steps but the first", lambda t, T, live: np.full(live.shape, t > 0)),
         ("all steps but the last", lambda t, T, live: np.full(live.shape, t < T - 1)),
     )
-    for names in _groups(model):
+    for said, names in _groups(model):
         for label, keep in kinds:
-            yield Variant(f"{label}, {_label(model, names)}", _picked(keep)(model, names))
+            yield Variant(f"{label}, {said}", _picked(keep)(model, names))
 
 
 def one_row(model: Model) -> Iterator[Variant]:
@@ -81,9 +88,9 @@ def one_row(model: Model) -> Iterator[Variant]:
         ("the last row", lambda t, T, live: _rows(len(live), -1)),
         ("the first row", lambda t, T, live: _rows(len(live), 0)),
     )
-    for names in _groups(model):
+    for said, names in _groups(model):
         for label, keep in kinds:
-            yield Variant(f"{label}, {_label(model, names)}", _picked(keep)(model, names))
+            yield Variant(f"{label}, {said}", _picked(keep)(model, names))
 
 
 def averaged(model: Model) -> Iterator[Variant]:
@@ -93,7 +100,7 @@ def averaged(model: Model) -> Iterator[Variant]:
         ("time", lambda e: e.steps),
         ("batch and time", lambda e: e.batch * e.steps),
     )
-    for names in _groups(model):
+    for said, names in _groups(model):
         for over, count in kinds:
 
             def finish(
@@ -109,7 +116,7 @@ def averaged(model: Model) -> Iterator[Variant]:
                     for n, vs in found.items()
                 }
 
-            yield finished(model, f"over {over}, {_label(model, names)}", finish)
+            yield finished(model, f"over {over}, {said}", finish)
 
 
 def divided(model: Model) -> Iterator[Variant]:

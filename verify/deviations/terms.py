@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from fractions import Fraction
+from itertools import combinations
 
 import sympy as sp
 
@@ -19,7 +20,16 @@ from verify.deviations.deviation import Family, Variant
 from verify.deviations.editing import adjoints, places, title, with_terms
 from verify.deviations.model import Model
 
-__all__ = ["factor_missing", "factor_replaced", "missing", "multiplied", "scaled", "term_name"]
+__all__ = [
+    "alone",
+    "factor_missing",
+    "factor_replaced",
+    "missing",
+    "multiplied",
+    "overwritten",
+    "scaled",
+    "term_name",
+]
 
 Variants = Callable[[Model], Iterator[Variant]]
 
@@ -36,7 +46,10 @@ def _terms(model: Model, part: str, outside: bool) -> Iterator[tuple[int, int, s
         name = title(part, adjoint)
         for number, term in enumerate(adjoint.terms):
             if outside or term.through not in ("dy", "carry"):
-                yield place, number, term_name(part, name, term), term
+                said = term_name(part, name, term)
+                if sum(t.through == term.through for t in adjoint.terms) > 1:
+                    said += f" as {_short(term.value)}"
+                yield place, number, said, term
 
 
 def _changed(model: Model, part: str, place: int, number: int, new: tuple[Term, ...]) -> Model:
@@ -52,6 +65,25 @@ def missing(part: str) -> Variants:
             yield Variant(name, _changed(model, part, place, number, ()))
 
     return variants
+
+
+def overwritten(model: Model) -> Iterator[Variant]:
+    """The carry of a state written over by what comes from inside of the step: = for +=."""
+    for place, number, _, term in _terms(model, "backward", outside=True):
+        if term.through == "carry":
+            name = adjoints(model, "backward")[place].of.name
+            yield Variant(name, _changed(model, "backward", place, number, ()))
+
+
+def alone(model: Model) -> Iterator[Variant]:
+    """One term of several kept, the others written over by it: = for += in a loop over gates."""
+    for part in ("inputs", "states", "backward"):
+        for place, adjoint in enumerate(adjoints(model, part)):
+            inside = [t for t in adjoint.terms if t.through not in ("dy", "carry")]
+            outside = tuple(t for t in adjoint.terms if t not in inside)
+            for term in inside if len(inside) > 2 else ():
+                label = f"{term_name(part, title(part, adjoint), term)} alone"
+                yield Variant(label, with_terms(model, part, place, (*outside, term)))
 
 
 def multiplied(part: str, factor: int) -> Variants:
@@ -119,6 +151,24 @@ def factor_replaced(model: Model) -> Iterator[Variant]:
                     new = (replace(term, value=term.value.xreplace({old: other})),)
                     label = f"{name}, with {other.name} for {old.name}"
                     yield Variant(label, _changed(model, part, place, number, new))
+
+
+def factors_exchanged(model: Model) -> Iterator[Variant]:
+    """The cotangents of two factors of one product exchanged: d_i = dC * i, d_g = dC * g."""
+    every = [
+        (part, place, number, term, adjoint)
+        for part in ("backward", "states")
+        for place, adjoint in enumerate(adjoints(model, part))
+        for number, term in enumerate(adjoint.terms)
+        if "elementwise product" in term.rules
+    ]
+    for a, b in combinations(every, 2):
+        (part, place, number, term, one), (its, where, k, other, two) = a, b
+        alike = term.through == other.through and one.of.shape == two.of.shape
+        if alike and term.value != other.value and one.of != two.of:
+            new = _changed(model, part, place, number, (other,))
+            new = _changed(new, its, where, k, (term,))
+            yield Variant(f"{one.of.name} and {two.of.name} in {term.through}", new)
 
 
 def _is_cotangent(leaf: MatrixSymbol) -> bool:

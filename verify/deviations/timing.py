@@ -5,12 +5,12 @@ from dataclasses import replace
 from typing import Any
 
 from derive.cell import lag
+from derive.evaluate import Sizes
 from derive.expressions import Expr, MatrixSymbol, Name
 from derive.gradients import Adjoint, Gradients, Term, bar
 from verify.deviations.deviation import Variant
 from verify.deviations.editing import PARTS, mapped
 from verify.deviations.model import Model, Steps
-from verify.kernels import Array
 from verify.recurrence import Field
 
 __all__ = ["carried_late", "delta_late", "overwritten", "read_early", "read_late"]
@@ -87,7 +87,7 @@ def overwritten(model: Model) -> Iterator[Variant]:
     fixed = {p.name for p in model.equations.parameters}
     for name in sorted(read - fixed):
 
-        def spoil(field: Field, known: Steps, mask: Array, name: str = name) -> Steps:
+        def spoil(field: Field, known: Steps, sizes: Sizes, name: str = name) -> Steps:
             return [step | {name: known[-1][name]} for step in known]
 
         yield Variant(name, replace(model, tape=(*model.tape, spoil)))

@@ -53,8 +53,9 @@ class Candidates:
     def all(self) -> list[Candidate]:
         """Every variant, in the order of the rows."""
         if self._all is None:
+            whole = self.base.formulas is None and self.base.equations is self.base.cell
             self._all = [
-                Candidate(row, variant, local(self.base, variant.model))
+                Candidate(row, variant, local(self.base, variant.model) if whole else None)
                 for row in self.rows
                 for variant in row.variants(self.base)
             ]
@@ -114,8 +115,23 @@ class Candidates:
                 if agree(o, self.quick(c, o.right), here, _digits(o, c.variant.model))
                 and (c.variant.model.precision is None or _blurred(o, here))
             ]
+        if not extra:
+            left = [c for c in left if self.differs(c, seen, names)]
         sure = chosen(seen, names)
         return [c for c in left if all(self.agrees(c, o, names) for o in sure)]
+
+    def differs(
+        self, candidate: Candidate, seen: Sequence[Observation], names: frozenset[str]
+    ) -> bool:
+        """Whether it is another than the right one in what is wrong, in half of the digits."""
+        model = candidate.variant.model
+        if model.precision is not None:
+            return True
+        pairs = ((o, o.wrong & names) for o in seen)
+        return any(
+            here and not agree(o.right, self.quick(candidate, o.right), here, _digits(o, model))
+            for o, here in pairs
+        )
 
     def partly(
         self, seen: Sequence[Observation], names: frozenset[str], wrong: frozenset[str]
@@ -123,9 +139,10 @@ class Candidates:
         """The candidate that explains most of the wrong results without spoiling others."""
         best: tuple[Candidate | None, frozenset[str]] = None, frozenset()
         first, digits = seen[0], _digits(seen[0], self.base)
+        far = {n for n in wrong if not agree(first, first.right.results, (n,), digits)}
         for c in self.all:
             found = self.quick(c, first.right)
-            told = {n for n in wrong if agree(first, found, (n,), digits)}
+            told = {n for n in far if agree(first, found, (n,), digits)}
             if len(told) > len(best[1]):
                 sure = frozenset(
                     n for n in told if all(self.agrees(c, o, frozenset((n,))) for o in seen)

@@ -14,6 +14,7 @@ from derive.gradients import Gradients, gradients
 from verify.adapters.limits import FULL, Limits
 from verify.adapters.restricting import within
 from verify.deviations.deviation import Deviation
+from verify.deviations.following import unaware
 from verify.deviations.machine import predicted
 from verify.deviations.model import Model
 from verify.deviations.table import DEVIATIONS
@@ -177,14 +178,9 @@ class _Work:
     ) -> tuple[Cause, ...]:
         """Causes of wrong gradients."""
         right = base is self.library.right
-        if not right:
-            kept = replace(base, formulas=self.library.right.derived)
-            try:
-                if self.follows(kept, names):
-                    row = next(r for r in self.library.rows if r.name == "backward of the cell")
-                    return (Cause(row.name, row.cause, "", False, _sorted(wrong)),)
-            except KeyError:  # a name of the cell's that this forward has not
-                pass
+        if not right and self.follows(unaware(base), names):
+            row = next(r for r in self.library.rows if r.name == "backward of the cell")
+            return (Cause(row.name, row.cause, "", False, _sorted(wrong)),)
         candidates = self.library.backward if right else self.library.backward_of(base)
         found = self.explained(candidates, names)
         if found:

@@ -19,6 +19,10 @@ Estimate = Callable[[Family, Model, Sequence[Observation], frozenset[str]], Iter
 STARTS, ROUNDS = (-1.0, 0.25, 0.6, 1.0, 2.0, 4.0), 12
 
 
+# A denominator that somebody may have written: 0.99995 has 20000.
+WRITTEN = 10**5
+
+
 def simplest(low: float, high: float) -> Fraction:
     """The fraction with the smallest denominator in [low, high].
 
@@ -40,7 +44,9 @@ def _between(low: Fraction, high: Fraction) -> Fraction:
 
 
 def _near(number: float, reach: float) -> Fraction:
-    return simplest(number - reach, number + reach)
+    """A number that a person would write, if one is near; else the number itself."""
+    found = simplest(number - reach, number + reach)
+    return found if found.denominator <= WRITTEN else Fraction(number)
 
 
 def _column(seen: Mapping[str, Array], names: Sequence[str]) -> Array:
@@ -83,7 +89,8 @@ def affine(
     if sharp.max(initial=0.0) < 1e3:  # less than three digits would be known
         return
     k = int(np.argmax(sharp))
-    number = float(top[k] / bottom[k])
+    weights = np.where(sharp > 0, 1 / error**2, 0.0)
+    number = float((weights * top * bottom).sum() / (weights * bottom**2).sum())
     if bool((np.abs(top - number * bottom) <= 1e-6 * np.abs(top).max() + error).all()):
         yield _near(number, (1 + abs(number)) / float(sharp[k]))
 

@@ -69,7 +69,7 @@ def standard(cell: Cell, seed: int = 0) -> tuple[Example, ...]:
     sizes = dict(zip(cell.dimensions, free, strict=False))
     rows = (
         (3, 3, "unsaturated", np.float64, True, False, "all"),
-        (4, 2, "mixed", np.float64, True, True, "all"),
+        (5, 3, "mixed", np.float64, True, True, "all"),
         (9, 2, "unsaturated", np.float64, True, False, "all"),
         (1, 2, "mixed", np.float64, True, False, "all"),
         (3, 2, "unsaturated", np.float64, False, False, "outputs"),
@@ -155,13 +155,14 @@ def _off(got: Array, expected: Array, bound: Array) -> bool:
     return not bool(same.all())
 
 
-def agree(o: Observation, expected: Seen, names: Iterable[str], digits: float) -> bool:
+def agree(o: Observation | Right, expected: Seen, names: Iterable[str], digits: float) -> bool:
     """Whether results agree to about half of their digits: a sieve, no verdict.
 
     What is right up to noise, such as a gradient that cancels, may be noise again.
     """
+    bounds = o.bounds if isinstance(o, Right) else o.right.bounds
     for name in names:
-        a, b, noise = o.results[name], expected[name], o.right.bounds[name]
+        a, b, noise = o.results[name], expected[name], bounds[name]
         with np.errstate(all="ignore"):
             reach = digits * max(float(np.abs(a).max(initial=0)), float(np.abs(b).max(initial=0)))
             near = np.abs(a - b) <= reach + NOISE * np.nan_to_num(noise, posinf=0.0)

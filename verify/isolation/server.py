@@ -67,8 +67,8 @@ class _Server:
 
     def forward(self, params: Any, x: Any, state_0: Any, lengths: Any, dropped: list[int]) -> Any:
         """Call forward; the tape stays here under a number."""
-        for number in dropped:
-            self.tapes.pop(number, None)
+        for gone in dropped:
+            self.tapes.pop(gone, None)
         given = unpack((params, x, state_0, lengths))
         before = _bytes(given)
         call = lambda: self.kernel.forward(*given[:3], lengths=given[3])

@@ -136,7 +136,9 @@ class Arrays:
         return _Text(text, _PRODUCT, all(p.narrow for p in parts))
 
     def _transposed(self, inner: Expr) -> _Text:
-        """The transpose of a column is (..., 1, r)."""
+        """The transpose of a column is (..., 1, r), that of a scalar itself."""
+        if inner.shape == (1, 1):
+            return self._text(inner)
         if is_column(inner):
             return _Text(f"{self._whole(inner, _ATOM)}[..., None, :]")
         if inner.shape[0] == 1:

@@ -1,0 +1,30 @@
+"""Backward that does not follow what forward computes."""
+
+from dataclasses import replace
+
+from derive.evaluate import Sizes
+from verify.deviations.model import Model, Steps
+from verify.deviations.programs import program
+from verify.recurrence import Field
+
+__all__ = ["unaware"]
+
+
+def unaware(model: Model) -> Model:
+    """The model with the backward of its cell, whatever forward computes.
+
+    What that reads and forward has not kept, it computes from what forward kept.
+    """
+    right = Model.right(model.cell)
+
+    def keep(field: Field, known: Steps, sizes: Sizes) -> Steps:
+        found = []
+        for step in known:
+            step = dict(step)
+            for a in right.forward:
+                if a.name not in step:
+                    step[a.name] = program(a.value)(step, sizes, field)
+            found.append(step)
+        return found
+
+    return replace(model, formulas=right.derived, tape=(*model.tape, keep))
