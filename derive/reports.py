@@ -8,11 +8,12 @@ import sympy as sp
 
 from derive.cell import Cell, Variable
 from derive.claim import PROVED, UNDECIDED, VOID, Claim
-from derive.differentials import additive, differential, is_zero, tangent
+from derive.differentials import tangent
 from derive.expressions import Apply
 from derive.gradients import Adjoint, Gradients, gradients
 from derive.jacobians import Writer
 from derive.language.printing import text_of_expression
+from derive.theorems.own_lag import shown_lags
 from derive.networks import Network
 
 __all__ = [
@@ -50,24 +51,11 @@ def parameter_count(cell: Cell | Network) -> str:
 
 
 def _path_jacobian(g: Gradients) -> str:
-    """What states keep of their own lag: 'dC_t/dC_{t-1} = diag(f_t)'.
-
-    The factor of the lag where a state's equation names it in a sum, with gates held fixed. If no
-    equation does, the direct derivatives, with the other states of step t-1 held fixed: of the
-    states beside the output, or of the output if it is the only one.
-    """
-    writer, cell, found = Writer(g), g.cell, {}
-    for state in cell.states:
-        own = additive(g, state, tangent(state.before))
-        if not is_zero(own):
-            found[state] = own
-    for state in () if found else cell.states[1:] or cell.states:
-        found[state] = differential(g, state.now, {state.before: tangent(state.before)})
-    texts = []
-    for state, own in found.items():
-        if not is_zero(own):
-            jacobian = writer.jacobian(own, tangent(state.before))
-            texts.append(f"d{state.name}_t/d{writer.name(state.before.name)} = {jacobian}")
+    """What states keep of their own lag: 'dC_t/dC_{t-1} = diag(f_t)'."""
+    writer, texts = Writer(g), []
+    for state, moved in shown_lags(g).items():
+        jacobian = writer.jacobian(moved, tangent(state.before))
+        texts.append(f"d{state.name}_t/d{writer.name(state.before.name)} = {jacobian}")
     return "; ".join(texts)
 
 

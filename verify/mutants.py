@@ -2,17 +2,21 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing import get_context
 from os import cpu_count
+
+import numpy as np
 
 from derive.cell import Cell
 from derive.gradients import Gradients, gradients
 from verify.deviations.deviation import Deviation, Variant
-from verify.deviations.machine import kernel_of
+from verify.deviations.machine import kernel_of, quick
+from verify.deviations.model import Model
 from verify.diagnosis.answers import Diagnosis
 from verify.diagnosis.diagnose import Library, behaviour, diagnose
-from verify.kernels import Example, Kernel
+from verify.diagnosis.observing import Right, rights, standard
+from verify.kernels import Array, Example, Kernel
 from verify.properties import PROPERTIES, Failure, Trial
 from verify.properties.trial import Expected
 from verify.sampling import pinned
@@ -21,6 +25,9 @@ __all__ = ["Mutant", "Table", "Verdict", "judge", "mutants_of", "to_json", "to_t
 
 # Of the JSON document.
 VERSION = 1
+
+# The seed of examples that tell whether two models are one.
+FRESH = 50_000
 
 # Processes, where there are so many cores.
 WORKERS = 4
@@ -47,7 +54,8 @@ class Verdict:
 
     Attributes:
         killed: the first property that fails; '' if none does.
-        named: whether its row is among those that explain, all equally.
+        named: whether what the diagnosis says first is its row, or another name of the same
+            kernel: other formulas that compute the same on examples of their own.
         same: whether it computes what is right on every example: no mutant of this cell.
     """
 
@@ -126,13 +134,15 @@ class Bench:
     library: Library
     derived: Gradients
     examples: tuple[Example, ...]
+    fresh: tuple[Right, ...]
     known: dict[int, Expected] = field(default_factory=dict)
 
     @classmethod
     def of(cls, cell: Cell, library: Library | None = None) -> "Bench":
         """For a cell."""
         library = Library.of(cell) if library is None else library
-        return cls(library, gradients(cell), tuple(pinned(cell, 0)))
+        fresh = rights(cell, standard(cell, FRESH)[:4])
+        return cls(library, gradients(cell), tuple(pinned(cell, 0)), fresh)
 
     def verdict(self, mutant: Mutant) -> Verdict:
         """Kill and diagnose one."""
@@ -143,16 +153,38 @@ class Bench:
             kernel = kernel_of(mutant.variant.model)  # it may keep something from before
             told = behaviour(self.library, kernel, self.failures(kernel), told)
         row = mutant.deviation
-        sometimes = row.side == "sometimes"
-        named = any(c.only if sometimes else c.deviation == row.name for c in told.causes)
         return Verdict(
             name=mutant.name,
             source=row.source,
             killed=next(iter(killed), ""),
-            named=named,
+            named=self.named(mutant, told),
             same=not killed and not told.wrong,
-            diagnosis=told,
+            diagnosis=replace(told, causes=tuple(replace(c, model=None) for c in told.causes)),
         )
+
+    def named(self, mutant: Mutant, told: Diagnosis) -> bool:
+        """Whether what is said first is the mutant, by its name or by another one."""
+        row = mutant.deviation
+        if row.side == "sometimes":
+            return any(c.only for c in told.causes)
+        if row.side == "conduct":
+            return any(c.deviation == row.name for c in told.causes)
+        first = told.causes[0] if told.causes else None
+        if first is None or first.model is None or first.only:
+            return False
+        return first.deviation == row.name or self.same(first.model, mutant.variant.model)
+
+    def same(self, one: Model, other: Model) -> bool:
+        """Whether two models compute the same on examples that no diagnosis has used."""
+        if (one.precision is None) != (other.precision is None):
+            return False
+        for right in self.fresh:
+            a, b = (quick(model, right.example) for model in (one, other))
+            found, expected = {**a.values, **a.grads}, {**b.values, **b.grads}
+            noise = {**right.expected.value_bounds, **right.expected.grad_bounds}
+            if any(not _close(found[n], expected[n], noise[n]) for n in found):
+                return False
+        return True
 
     def failures(self, kernel: Kernel, first: bool = False) -> dict[str, Example]:
         """Properties that fail, each with its first example; with `first` only one."""
@@ -165,6 +197,13 @@ class Bench:
                     if first:
                         return found
         return found
+
+
+def _close(a: Array, b: Array, noise: Array) -> bool:
+    """Equal to half of the digits, or within what rounding may do."""
+    with np.errstate(all="ignore"):
+        reach = 1e-8 * np.abs(b).max(initial=0.0) + 4 * np.nan_to_num(noise, posinf=0.0)
+        return bool(((np.abs(a - b) <= reach) | (np.isnan(a) & np.isnan(b))).all())
 
 
 class _Shared(Trial):

@@ -18,10 +18,12 @@ __all__ = [
     "Finding",
     "Report",
     "Verdict",
+    "again",
     "finding_lines",
     "reproduction",
     "to_json",
     "to_text",
+    "verdict_line",
 ]
 
 Verdict = Literal["right", "wrong", "undecided"]
@@ -93,14 +95,8 @@ class Report:
 
 def to_text(report: Report) -> str:
     """The report as plain text, ending in a newline."""
-    name = report.implementation or "the implementation"
-    verdicts = {
-        "right": f"right: {name} is {report.cell} in all that was judged",
-        "wrong": f"wrong: {name} is not {report.cell}, or misbehaves",
-        "undecided": f"undecided: nothing of {name} could be judged",
-    }
     lines = [
-        verdicts[report.verdict],
+        verdict_line(report),
         f"{_count(len(report.judged), 'property', 'properties')} on "
         f"{_count(report.examples, 'example', 'examples')}, seed {report.seed}; "
         f"{sum(not finding.remark for finding in report.findings)} failed",
@@ -117,10 +113,26 @@ def to_text(report: Report) -> str:
         lines += ["", "not judged:"]
         lines += [f"  {what}: {why}" for what, why in report.not_judged]
     if report.findings:
-        given = f" {report.implementation}" if report.implementation else " IMPLEMENTATION"
-        options = f"{report.options} --examples {report.asked} --seed {report.seed}"
-        lines += ["", f"again: verify run {report.cell}{given}{options}"]
+        lines += ["", f"again: {again(report)}"]
     return "\n".join(lines) + "\n"
+
+
+def verdict_line(report: Report) -> str:
+    """The verdict in a line."""
+    name = report.implementation or "the implementation"
+    said = {
+        "right": f"{name} is {report.cell} in all that was judged",
+        "wrong": f"{name} is not {report.cell}, or misbehaves",
+        "undecided": f"nothing of {name} could be judged",
+    }
+    return f"{report.verdict}: {said[report.verdict]}"
+
+
+def again(report: Report) -> str:
+    """The command that repeats the run."""
+    given = report.implementation or "IMPLEMENTATION"
+    options = f"{report.options} --examples {report.asked} --seed {report.seed}"
+    return f"verify run {report.cell} {given}{options}"
 
 
 def _count(number: int, one: str, many: str) -> str:
@@ -152,12 +164,12 @@ def _inputs(report: Report, finding: Finding, first: str) -> list[str]:
     if first != finding.property:
         return [f"  smallest example: as for {first}"]
     lines = [f"  smallest example: {finding.example.label}"]
-    again = reproduction(report, finding)
-    if again is None:
+    shown = reproduction(report, finding)
+    if shown is None:
         return lines
-    if again.size > SHOWN_ENTRIES:
-        return [*lines, f"  to see it again: --reproduce FOLDER ({again.size} numbers)"]
-    return [*lines, "  to see it again:", "", *again.text.splitlines()]
+    if shown.size > SHOWN_ENTRIES:
+        return [*lines, f"  to see it again: --reproduce FOLDER ({shown.size} numbers)"]
+    return [*lines, "  to see it again:", "", *shown.text.splitlines()]
 
 
 def reproduction(report: Report, finding: Finding, data: str = "") -> Script | None:
@@ -226,7 +238,7 @@ def _answer(report: Report, needs: str, read: Callable[[Diagnosis], str]) -> str
 
 
 def _plain(report: Report, finding: Finding) -> Mapping[str, Any]:
-    again = reproduction(report, finding)
+    shown = reproduction(report, finding)
     return {
         "property": finding.property,
         "reason": finding.reason,
@@ -239,7 +251,7 @@ def _plain(report: Report, finding: Finding) -> Mapping[str, Any]:
         "bound": _json(finding.bound),
         "also": finding.also,
         "remark": finding.remark,
-        "reproduction": again.text if again and again.size <= KEPT_ENTRIES else None,
+        "reproduction": shown.text if shown and shown.size <= KEPT_ENTRIES else None,
     }
 
 

@@ -158,7 +158,7 @@ class Bounded:
         moved = np.maximum(np.abs(f(high) - y), np.abs(f(low) - y))
         moved = np.where(error > 1, np.maximum(moved, _span(row)), moved)
         moved = np.where(_apart(row, low, high), np.inf, moved)
-        unit = row.ulps * self.unit * np.maximum(np.abs(y), row.floor)
+        unit = 2 * row.ulps * self.unit * np.maximum(np.abs(y), row.floor)  # an ulp is 1 to 2 units
         return self._made(y, moved + unit + self.smallest, np.abs(y), 1)
 
     def log_sum_exp(self, a: Bounds) -> Bounds:

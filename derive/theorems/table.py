@@ -10,6 +10,7 @@ from collections.abc import Callable, Sized
 
 from derive.gradients import Gradients
 from derive.theorems.memory import no_memory, path, path_product
+from derive.theorems.own_lag import no_own_lag, own_lag
 from derive.theorems.recurrences import no_output_path, output_path, recurrent_jacobian
 from derive.theorems.row import Identity, MustFail, Theorem
 from derive.theorems.totals import exposed, total, total_is_path, totals_multiply
@@ -123,5 +124,16 @@ THEOREMS: tuple[Theorem, ...] = (
         must_fail=MustFail(
             "input x[m]\nstate h[n]\nz = sigmoid(W @ x)\np = U @ h[t-1]\nh = z * h[t-1] + p"
         ),
+    ),
+    Theorem(
+        name="own lag",
+        claim="the direct derivative of a state by its own lag is the sum of these paths, and the "
+        "reverse sweep carries its transpose",
+        absent=no_own_lag,
+        identities=own_lag,
+        hypotheses="the other states of step t-1 are held fixed; for states that no other row of "
+        "this table is about",
+        source="Linnainmaa (1976), doi:10.1007/BF01931367",
+        must_fail=MustFail("indrnn", lost_term),
     ),
 )

@@ -161,13 +161,14 @@ def test_a_kernel_with_a_wrong_sign_is_not_within_the_bounds(name: str) -> None:
 
 # Claims, reports and articles.
 
-PATHS = ("path", "path over T steps", "output path", "recurrent Jacobian")
+PATHS = ("path", "path over T steps", "output path", "recurrent Jacobian", "own lag")
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_gradients_are_proved_and_the_paths_are_settled(name: str) -> None:
     assert [c.verdict for c in claims(name) if c.theorem == "gradients"] == [PROVED]
     about = [c for c in claims(name) if c.theorem in PATHS and c.verdict != VOID]
+    assert bool(about) == bool(cell_row(load(name))["path_jacobian"])
     for claim in about:
         assert claim.verdict in (PROVED, REFUTED), claim.statement
         assert bool(claim.example) == (claim.verdict == REFUTED), claim.statement

@@ -279,20 +279,19 @@ def test_a_wrong_result_is_a_finding_like_that_of_any_implementation(folder, nam
     assert re.search(cause, report.findings[0].cause)
 
 
-@pytest.mark.parametrize("name", ["plain", "lists", "objects", "one", "fails", "writes", "Reuses"])
+@pytest.mark.parametrize("name", ["plain", "lists", "objects", "one", "fails", "writes"])
 def test_what_is_found_is_what_is_found_without_isolation(folder, name):
     with child(name) as kernel:
-        there = run(RNN, kernel, examples=5)
-    here = run(RNN, load_implementation(f"nasty.py:{name}"), examples=5)
+        there = run(RNN, kernel, examples=3)
+    here = run(RNN, load_implementation(f"nasty.py:{name}"), examples=3)
     found = [(f.property, f.parameter, f.cause) for f in there.findings]
-    known = [(f.property, f.parameter, f.cause) for f in here.findings]
-    assert [f for f in found if f[0] != "earlier results"] == known
-    assert ("earlier results" in {f[0] for f in found}) == (name == "Reuses")
+    assert found == [(f.property, f.parameter, f.cause) for f in here.findings]
+    assert there.verdict == here.verdict == ("right" if name == "plain" else "wrong")
 
 
 def test_a_run_goes_on_after_a_crash_and_loses_nothing(folder):
     with child("sometimes") as kernel:
-        report = run(RNN, kernel, examples=20)
+        report = run(RNN, kernel, examples=12)
     assert {f.property for f in report.findings} >= {"runs"}
     assert report.examples > 4
     judged = dict(report.judged)

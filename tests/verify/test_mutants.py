@@ -51,6 +51,15 @@ def test_the_right_kernel_is_no_mutant(bench):
     assert (verdict.killed, verdict.named, verdict.same) == ("", False, True)
 
 
+def test_a_mutant_under_another_name_is_the_same_kernel_and_another_mutant_is_not(bench):
+    found = {m.name: m.variant.model for m in mutants_of(bench.library)}
+    zero = found["gradient zero: U"]
+    term = found["parameter term missing: the gradient of U: the way through a_h"]
+    assert zero is not term
+    assert bench.same(zero, term)
+    assert not bench.same(zero, found["gradient zero: W"])
+
+
 def test_a_lstm_has_more_than_fifty_kinds_of_mutants_and_every_order_of_its_gates():
     library = Library.of(load("lstm"))
     mutants = list(mutants_of(library))

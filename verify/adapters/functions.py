@@ -80,6 +80,7 @@ class Adapted:
         self.params.write_back(p, params)
         found = {n: a for n, a in found.items() if a is not None}
         grads = self.params.gradients(found, params)
+        grads = {n: a for n, a in grads.items() if n not in self.limits.absent}
         for name in example.inputs:
             if name in found:
                 grads[name] = _given(found[name], self.x, "TBF", f"the gradient of {name}")

@@ -1,7 +1,9 @@
 """What is said of an implementation: is it the cell, is its gradient its own, and why not."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from verify.deviations.model import Model
 
 __all__ = ["Answer", "Cause", "Diagnosis", "plain", "told"]
 
@@ -23,6 +25,7 @@ class Cause:
         explains: the wrong results that it reproduces: 'y', 'C_T', 'd W_f' for the gradient of
             W_f; or the property that tells it.
         only: where the implementation does it, if not everywhere.
+        model: what computes all that; None if it is told by a property.
     """
 
     deviation: str
@@ -31,6 +34,7 @@ class Cause:
     by_design: bool
     explains: tuple[str, ...]
     only: str = ""
+    model: Model | None = field(default=None, compare=False, repr=False)
 
     @property
     def text(self) -> str:

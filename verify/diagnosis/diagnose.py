@@ -238,7 +238,15 @@ def _agrees(model: Model, o: Observation, names: Iterable[str]) -> bool:
 
 def _cause(candidate: Candidate, explains: Iterable[str], only: str = "") -> Cause:
     row, variant = candidate.deviation, candidate.variant
-    return Cause(row.name, row.cause, variant.label, row.by_design, _sorted(explains), only)
+    return Cause(
+        row.name,
+        row.cause,
+        variant.label,
+        row.by_design,
+        _sorted(explains),
+        only,
+        variant.model,
+    )
 
 
 def _sorted(names: Iterable[str]) -> tuple[str, ...]:

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TypeVar
 
 import numpy as np
 
@@ -21,8 +23,8 @@ __all__ = ["Band", "Curve", "Figures", "Lags", "measured"]
 # Of the steps of finite differences.
 EXPONENTS = range(1, 49)
 
-# Steps of the example on which the norm of gradients is followed.
-LAGS = 32
+# Steps of the example of the heat maps, and of that on which the norm of gradients is followed.
+STEPS, LAGS = 12, 32
 
 
 @dataclass(frozen=True)
@@ -70,15 +72,17 @@ class Figures:
     """All figures of an implementation.
 
     Attributes:
-        example: what the bands are of, in words.
+        maps: (what the bands are of, bands): one step, where a wrong gate stands alone, and many.
         missing: (figure, why it is not there).
     """
 
-    example: str
-    bands: tuple[Band, ...] = ()
+    maps: tuple[tuple[str, tuple[Band, ...]], ...] = ()
     curve: Curve | None = None
     lags: Lags | None = None
     missing: Mapping[str, str] = field(default_factory=dict)
+
+
+Made = TypeVar("Made")
 
 
 class NothingError(Exception):
@@ -88,23 +92,27 @@ class NothingError(Exception):
 def measured(cell: Cell, kernel: Kernel, *, seed: int = 0) -> Figures:
     """Call an implementation for the figures; what it cannot do is left out, and said."""
     derived, limits = gradients(cell), getattr(kernel, "limits", FULL)
-    example = _example(cell, limits, seed, steps=12, batch=2)
     missing: dict[str, str] = {}
+    maps = []
+    for steps in (1, STEPS):
+        example = _example(cell, limits, seed, steps=steps, batch=2)
+        trial = Trial(kernel, example, derived)
+        bands = _tried("error against bound", partial(_bands, trial), missing)
+        if bands is not None:
+            maps.append((example.label, bands))
+            if trial.broken_backward is not None:
+                missing["error of gradients"] = str(trial.broken_backward)
+    curve = _tried("finite differences", lambda: _curve(trial, seed), missing)
+    lags = _tried("gradient over lag", lambda: _lags(kernel, derived, limits, seed), missing)
+    return Figures(tuple(maps), curve, lags, missing)
 
-    def tried[T](name: str, make: Callable[[], T]) -> T | None:
-        try:
-            return make()
-        except (BrokenError, NothingError) as error:
-            missing[name] = str(error)
-            return None
 
-    trial = Trial(kernel, example, derived)
-    bands = tried("error against bound", lambda: _bands(trial))
-    if bands is not None and not any(b.kind == "parameters" for b in bands):
-        missing["error of gradients"] = _why(trial)
-    curve = tried("finite differences", lambda: _curve(trial, seed))
-    lags = tried("gradient over lag", lambda: _lags(kernel, derived, limits, seed))
-    return Figures(example.label, bands or (), curve, lags, missing)
+def _tried(name: str, make: Callable[[], Made], missing: dict[str, str]) -> Made | None:
+    try:
+        return make()
+    except (BrokenError, NothingError) as error:
+        missing[name] = str(error)
+        return None
 
 
 def _example(
@@ -123,11 +131,6 @@ def _example(
         upstream=upstream,
     )
     return within(limits, found)
-
-
-def _why(trial: Trial) -> str:
-    broken = trial.broken_backward
-    return "no gradient is given" if broken is None else str(broken)
 
 
 def _bands(trial: Trial) -> tuple[Band, ...]:
@@ -188,7 +191,7 @@ def _curve(trial: Trial, seed: int) -> Curve:
         params = {n: moved[n] for n in example.params}
         inputs = {n: moved[n] for n in example.inputs}
         values = trial.forward(replace(example, params=params, inputs=inputs)).values
-        finals = {s.name: values[f"{s.name}_T"] for s in trial.cell.states} if example.dstate_T else {}
+        finals = {n: values[f"{n}_T"] for n in example.dstate_T or {}}
         y = values["y"] if example.dy is not None else np.zeros(0)
         return loss(example, y, finals)
 

@@ -56,8 +56,7 @@ def _places(
             if _same(entry * entry.dtype.type(factor), value):
                 yield Place((k,), index, factor)
     for k, array in held:
-        matches = np.argwhere(array == value) if np.isfinite(value) else ()
-        for match in matches:
+        for match in np.argwhere(np.isnan(array) if np.isnan(value) else array == value):
             yield Place((k,), tuple(int(i) for i in match))
     order = sorted(there, key=lambda pair: pair[0])
     for count in range(2, min(len(order), 5) + 1):
