@@ -125,7 +125,7 @@ def central_differences(
     Source: Ridders (1982), Adv. Eng. Software 4:75-76, doi:10.1016/S0141-1195(82)80057-0.
     """
     box, rng = _Box(forward, example), np.random.default_rng(seed)
-    noise, centre = box.noise(rng), box.at({})
+    noise, centre = box.noise(rng, names), box.at({})
     value, error, chosen = {}, {}, {}
     for name, array in variables(example, names).items():
         value[name] = np.full(array.shape, np.nan, np.longdouble)
@@ -197,9 +197,14 @@ class _Box:
                 corner=right - left,
             )
 
-    def noise(self, rng: np.random.Generator) -> np.longdouble:
-        """Rounding noise of the loss around the example, along random lines through it."""
+    def noise(self, rng: np.random.Generator, names: Collection[str] | None) -> np.longdouble:
+        """Rounding noise of the loss around the example, along random lines through it.
+
+        Parameters without a name among `names` stay: an implementation may not have them.
+        """
+        asked = self.example.params if names is None else names
         arrays = {n: a for n, a in variables(self.example).items() if n in self.example.params}
+        arrays = {n: a for n, a in arrays.items() if n in asked}
         arrays |= dict(self.example.inputs)
         left = []
         for _ in range(NOISE_LINES):

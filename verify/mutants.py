@@ -141,7 +141,7 @@ class Bench:
     def of(cls, cell: Cell, library: Library | None = None) -> "Bench":
         """For a cell."""
         library = Library.of(cell) if library is None else library
-        fresh = rights(cell, standard(cell, FRESH)[:4])
+        fresh = rights(cell, standard(cell, FRESH))
         return cls(library, gradients(cell), tuple(pinned(cell, 0)), fresh)
 
     def verdict(self, mutant: Mutant) -> Verdict:

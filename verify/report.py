@@ -181,13 +181,16 @@ def reproduction(report: Report, finding: Finding, data: str = "") -> Script | N
     if not finding.calls:
         return None
     f, convention = finding, re.search(r"--convention (\S+)", report.options)
+    title = f"{f.property}: {_said(f)}"
+    if any(other.property == "second run" for other in report.findings):
+        title += "\nresults depend on what ran before: elsewhere other numbers may come"
     return script(
         f.calls,
         Failure(f.parameter, f.cause, f.index, f.got, f.expected, f.bound),
         report.implementation,
         cell=report.cell,
         convention=convention[1] if convention else "",
-        title=f"{f.property}: {_said(f)}",
+        title=title,
         data=data,
         writes=f.property in WRITES and bool(f.parameter),
     )

@@ -42,11 +42,14 @@ class Precision:
         unit: unit roundoff, half the distance from 1 to the next number.
         smallest: the smallest normal number; anything below may be flushed to zero.
         largest: the largest finite number; beyond it nothing can be said.
+        absolute: functions that are accurate in absolute terms only, as tanh(z) is where it is
+            2*sigmoid(2*z) - 1.
     """
 
     unit: float
     smallest: float
     largest: float
+    absolute: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, dtype: npt.DTypeLike) -> "Precision":
@@ -158,7 +161,8 @@ class Bounded:
         moved = np.maximum(np.abs(f(high) - y), np.abs(f(low) - y))
         moved = np.where(error > 1, np.maximum(moved, _span(row)), moved)
         moved = np.where(_apart(row, low, high), np.inf, moved)
-        unit = 2 * row.ulps * self.unit * np.maximum(np.abs(y), row.floor)  # an ulp is 1 to 2 units
+        floor = max(row.floor, float(name in self.precision.absolute))
+        unit = row.ulps * self.unit * np.maximum(np.abs(y), floor)
         return self._made(y, moved + unit + self.smallest, np.abs(y), 1)
 
     def log_sum_exp(self, a: Bounds) -> Bounds:

@@ -27,6 +27,8 @@ class Limits:
         final: the final states that are given, by name; None: all of them.
         outputs: whether y is given.
         absent: parameters that it has not: they are zero.
+        absolute: functions that it computes with an error that is small in absolute terms only, as
+            with tanh(z) = 2*sigmoid(2*z) - 1.
         finite: whether what lies beyond a row's end must be finite, too.
         sizes: the cell's dimensions that are fixed, by name.
         gradients: whether there are any.
@@ -43,6 +45,7 @@ class Limits:
     final: tuple[str, ...] | None = None
     outputs: bool = True
     absent: tuple[str, ...] = ()
+    absolute: tuple[str, ...] = ()
     finite: bool = False
     sizes: Mapping[str, int] = field(default_factory=dict)
     gradients: bool = True
@@ -85,6 +88,9 @@ def _lines(limits: Limits, states: tuple[str, ...]) -> Iterator[tuple[str, str]]
     for dtype in ("float32", "float64"):
         if dtype not in limits.dtypes:
             yield dtype, f"the implementation computes in {' and '.join(limits.dtypes)}"
+    if limits.absolute:
+        names = ", ".join(limits.absolute)
+        yield f"small values of {names}", "the implementation has them with an absolute error"
     if not limits.outputs:
         yield "y", "forward gives final states alone"
     for state in states:

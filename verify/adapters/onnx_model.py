@@ -102,6 +102,7 @@ def onnx_model(
         shortest=1,
         empty=False,
         dtypes=("float32",),
+        absolute=("tanh",),  # where |z| < 0.1 onnxruntime's is off by up to 20 units of |tanh(z)|
         initial=tuple(starts),
         final=tuple(ends),
         sizes=sizes,

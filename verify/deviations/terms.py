@@ -168,7 +168,10 @@ def factors_exchanged(model: Model) -> Iterator[Variant]:
         if alike and term.value != other.value and one.of != two.of:
             new = _changed(model, part, place, number, (other,))
             new = _changed(new, its, where, k, (term,))
-            yield Variant(f"{one.of.name} and {two.of.name} in {term.through}", new)
+            said = (
+                f"{_short(term.value)} for {one.of.name}, {_short(other.value)} for {two.of.name}"
+            )
+            yield Variant(f"{said} in {term.through}", new)
 
 
 def _is_cotangent(leaf: MatrixSymbol) -> bool:

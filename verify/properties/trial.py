@@ -13,10 +13,11 @@ import numpy as np
 
 from derive.cell import Cell
 from derive.gradients import Gradients
+from verify.adapters.limits import FULL
 from verify.kernels import Array, Example, Kernel, shape_of, sizes_of
 from verify.properties.calling import BrokenError, Failure, array_of, called, kind_of
 from verify.properties.changing import copied
-from verify.references import Reference, reference
+from verify.references import Precision, Reference, reference
 
 __all__ = ["Expected", "Result", "Trial"]
 
@@ -167,7 +168,9 @@ class Trial:
         for known, expected in self._references:
             if known is example:
                 return expected
-        expected = _expected(reference(example, self.derived))
+        absolute = getattr(self.kernel, "limits", FULL).absolute
+        precision = replace(Precision.of(example.dtype), absolute=absolute)
+        expected = _expected(reference(example, self.derived, precision))
         self._references.append((example, expected))
         return expected
 

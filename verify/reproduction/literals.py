@@ -21,9 +21,8 @@ def literal(array: Array, indent: int = 0, lead: int = 0) -> str:
     if array.size == 0 or (array.size > 1 and not array.any() and not np.signbit(array).any()):
         dtype = "" if array.dtype == np.float64 else f", np.{array.dtype}"
         return f"np.zeros({array.shape}{dtype})"
-    start = f"np.{array.dtype}(" if array.dtype.kind == "f" else "np.array("
-    if array.dtype == np.float64:
-        start = "np.array("
+    usual = array.dtype in (np.float64, np.int64)
+    start = "np.array(" if usual else f"np.{array.dtype}("
     text = _nested(array)
     if indent + lead + len(start) + len(text) + 2 <= WIDTH:
         return f"{start}{text})"

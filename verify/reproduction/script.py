@@ -76,7 +76,7 @@ def script(
     Args:
         calls: as recorded while the property was judged.
         implementation: how it is named, as for `verify.loading.load_implementation`.
-        title: the comment in front.
+        title: the comment in front, of any number of lines.
         data: the file beside the script for the arrays, if they are many; '' writes them all out.
         writes: whether the failure is that the last call writes to `failure.parameter`.
     """
@@ -91,7 +91,7 @@ def script(
         cell=cell,
         convention=convention,
     )
-    lines = [f"# {one_line(title, WIDTH - 2)}"] if title else []
+    lines = [f"# {one_line(said, WIDTH - 2)}" for said in title.splitlines()]
     lines += ["from copy import deepcopy"] if work.many or writes else []
     lines += [f"import {name}" for name in modules]
     lines += ["from pathlib import Path"] if work.store else []
