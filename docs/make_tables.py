@@ -18,6 +18,7 @@ from derive.rules import RULES
 from derive.theorems import THEOREMS
 from derive.theorems.row import MustFail
 from verify.conventions import CONVENTIONS, blocks
+from verify.deviations.table import DEVIATIONS
 from verify.properties import PROPERTIES
 
 HERE = Path(__file__).parent
@@ -167,6 +168,13 @@ def _conventions() -> str:
     return _table(("name", "arrays, each with its blocks along the first axis, in order"), rows)
 
 
+def _deviations() -> str:
+    rows = (
+        (r.name, r.cause + (" (by design)" if r.by_design else ""), r.source) for r in DEVIATIONS
+    )
+    return _table(("kind", "what is said", "known from"), rows)
+
+
 TABLES: Mapping[str, Callable[[], str]] = {
     "functions": _functions,
     "shorthands": _shorthands,
@@ -176,6 +184,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "rooms": _rooms,
     "properties": _properties,
     "conventions": _conventions,
+    "deviations": _deviations,
 }
 
 

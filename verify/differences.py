@@ -197,7 +197,7 @@ class _Box:
                 corner=right - left,
             )
 
-    def noise(self, rng: np.random.Generator, names: Collection[str] | None) -> np.longdouble:
+    def noise(self, rng: np.random.Generator, names: Sequence[str] | None) -> np.longdouble:
         """Rounding noise of the loss around the example, along random lines through it.
 
         Parameters without a name among `names` stay: an implementation may not have them.

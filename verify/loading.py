@@ -213,6 +213,13 @@ def _said(error: BaseException) -> str:
     return one_line(f"{type(error).__name__}: {error}", 200)
 
 
+COMMAND = "cmd:"
+
+
+def _command(text: str) -> bool:
+    return text.startswith(COMMAND)
+
+
 def _from_onnx(text: str, wanted: Wanted) -> "Kernel":
     from verify.adapters.onnx_model import onnx_model
 
@@ -246,16 +253,21 @@ ADAPTED: tuple[Adapter, ...] = (
     Adapter(("torch.nn.modules.module", "Module"), _torch),
 )
 
-COMMAND = "cmd:"
-
 FORMS: tuple[Form, ...] = (
-    Form("'cmd:PROGRAM ARGUMENTS'", lambda text: text.startswith(COMMAND), _from_command),
-    Form("model.onnx", lambda text: text.endswith(".onnx") and ":" not in text, _from_onnx),
-    Form("path.py", lambda text: text.endswith(".py"), _from_file),
-    Form("path.py:NAME", lambda text: text.rpartition(":")[0].endswith(".py"), _from_file),
+    Form("path.py", lambda text: not _command(text) and text.endswith(".py"), _from_file),
+    Form(
+        "path.py:NAME",
+        lambda text: not _command(text) and text.rpartition(":")[0].endswith(".py"),
+        _from_file,
+    ),
     Form(
         "module:NAME",
-        lambda text: all(p.isidentifier() for p in text.replace(":", ".", 1).split(".")),
+        lambda text: (
+            not _command(text)
+            and all(p.isidentifier() for p in text.replace(":", ".", 1).split("."))
+        ),
         _from_module,
     ),
+    Form("model.onnx", lambda text: not _command(text) and text.endswith(".onnx"), _from_onnx),
+    Form("'cmd:PROGRAM ARGUMENTS'", _command, _from_command),
 )

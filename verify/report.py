@@ -19,6 +19,7 @@ __all__ = [
     "Report",
     "Verdict",
     "again",
+    "example_lines",
     "finding_lines",
     "reproduction",
     "to_json",
@@ -108,7 +109,7 @@ def to_text(report: Report) -> str:
         lines += ["", *finding_lines(finding)]
         if not finding.remark:
             first = shown.setdefault(finding.example.label, finding.property)
-            lines += _inputs(report, finding, first)
+            lines += example_lines(report, finding, first)
     if report.not_judged:
         lines += ["", "not judged:"]
         lines += [f"  {what}: {why}" for what, why in report.not_judged]
@@ -159,9 +160,9 @@ def _said(finding: Finding) -> str:
     return " ".join(part for part in (place, finding.cause) if part)
 
 
-def _inputs(report: Report, finding: Finding, first: str) -> list[str]:
-    """The example; `first` is the first property that it is shown for."""
-    if first != finding.property:
+def example_lines(report: Report, finding: Finding, first: str = "") -> list[str]:
+    """The example with a script; `first` is the property that it was shown for already."""
+    if first not in ("", finding.property):
         return [f"  smallest example: as for {first}"]
     lines = [f"  smallest example: {finding.example.label}"]
     shown = reproduction(report, finding)

@@ -120,8 +120,10 @@ class _Work:
     def taken(self) -> Trial:
         """An example that forward does not refuse, if there is one."""
         trials = [self.trial(within(self.limits, e)) for e in pinned(self.cell, self.seed)]
-        refused = lambda t: t.broken and isinstance(t.broken.raised, NotImplementedError)
-        return next((t for t in trials if not refused(t)), trials[0])
+        for trial in trials:
+            if trial.broken is None or not isinstance(trial.broken.raised, NotImplementedError):
+                return trial
+        return trials[0]
 
     @property
     def rows(self) -> Iterator[Property]:

@@ -187,7 +187,7 @@ def _declared(kind: str, items: str, line: int) -> Iterator[Declaration]:
 
 
 def _size(text: str, kind: str) -> sp.Expr:
-    """A size; an input's is a name or a number, others may be sums, as in `parameter W[n, n + m]`."""
+    """A size; those of inputs are names or numbers, others may be sums: `parameter W[n, n + m]`."""
     if not text:
         raise CellError("a size is missing: write name[n], or name[n, m] for a matrix")
     terms = [text] if kind == "input" else text.split("+")

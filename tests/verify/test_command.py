@@ -49,10 +49,11 @@ def test_json_is_the_only_thing_on_standard_output(kernels, capsys):
     document = json.loads(capsys.readouterr().out)
     assert document["verdict"] == "wrong"
     assert {f["parameter"] for f in document["findings"]} == {"U"}
-    assert main(["run", "rnn", "chatty.py", "--examples", "3", "--json"]) == 0
-    out, err = capsys.readouterr()
-    assert json.loads(out)["verdict"] == "right"
-    assert err == "loaded\n"
+    for way, printed in (("--isolate", ""), ("--no-isolate", "loaded\n")):
+        assert main(["run", "rnn", "chatty.py", "--examples", "3", "--json", way]) == 0
+        out, err = capsys.readouterr()
+        assert json.loads(out)["verdict"] == "right"
+        assert err == printed
 
 
 def test_a_seed_repeats_the_run_byte_for_byte(kernels, capsys):
