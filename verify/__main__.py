@@ -144,6 +144,7 @@ def _run(arguments: argparse.Namespace) -> int:
             cell,
             kernel,
             journal=journal,
+            named=arguments.cell,
             options=f" --convention {convention}" if convention else "",
             examples=arguments.examples,
             seed=arguments.seed,

@@ -56,7 +56,8 @@ class Verdict:
         killed: the first property that fails; '' if none does.
         named: whether what the diagnosis says first is its row, or another name of the same
             kernel: other formulas that compute the same on examples of their own.
-        same: whether it computes what is right on every example: no mutant of this cell.
+        same: whether it computes what is right, on examples of its own: no mutant of this cell.
+            One that is wrong and that nothing sees is alive.
     """
 
     name: str
@@ -158,7 +159,7 @@ class Bench:
             source=row.source,
             killed=next(iter(killed), ""),
             named=self.named(mutant, told),
-            same=not killed and not told.wrong,
+            same=not killed and self.changes_nothing(mutant),
             diagnosis=replace(told, causes=tuple(replace(c, model=None) for c in told.causes)),
         )
 
@@ -173,6 +174,12 @@ class Bench:
         if first is None or first.model is None or first.only:
             return False
         return first.deviation == row.name or self.same(first.model, mutant.variant.model)
+
+    def changes_nothing(self, mutant: Mutant) -> bool:
+        """Whether its formulas compute what is right, whoever has looked."""
+        model = mutant.variant.model
+        seen = not model.wrap and model.precision is None
+        return seen and self.same(self.library.right, model)
 
     def same(self, one: Model, other: Model) -> bool:
         """Whether two models compute the same on examples that no diagnosis has used."""

@@ -64,12 +64,11 @@ def check_each(
         missing = subject.missing(verified)
         if missing:
             pytest.skip(f"not judged: {missing}")
-        _judge(subject, verified, settings, getattr(test.hypothesis.inner_test, DIGEST, b""))
+        _judge(subject, verified, settings, getattr(handle.inner_test, DIGEST, b""))
 
     # What Hypothesis' own plugin looks at, for statistics and a database key of each test.
-    test.is_hypothesis_test = True  # type: ignore[attr-defined]
-    test.hypothesis = SimpleNamespace(inner_test=lambda: None)  # type: ignore[attr-defined]
-    test.verified_cell = subject.cell.name  # type: ignore[attr-defined]
+    handle = SimpleNamespace(inner_test=lambda: None)
+    vars(test).update(is_hypothesis_test=True, hypothesis=handle, verified_cell=subject.cell.name)
     names = [row.name.replace(" ", "_") for row in rows]
     marked: Callable[..., None] = pytest.mark.parametrize("verified", rows, ids=names)(test)
     return marked

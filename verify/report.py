@@ -77,7 +77,7 @@ class Report:
         judged: (property, on how many examples).
         not_judged: (what, why not).
         examples: how many were tried; after a failure fewer than were asked for.
-        asked, seed, options: repeat the run.
+        asked, seed, options, named: repeat the run; `named` is what the cell was called by.
         diagnosis: the likely cause; None if nothing is wrong or nothing was judged.
     """
 
@@ -92,6 +92,7 @@ class Report:
     seed: int
     diagnosis: Diagnosis | None = None
     options: str = ""
+    named: str = ""
 
 
 def to_text(report: Report) -> str:
@@ -133,7 +134,7 @@ def again(report: Report) -> str:
     """The command that repeats the run."""
     given = report.implementation or "IMPLEMENTATION"
     options = f"{report.options} --examples {report.asked} --seed {report.seed}"
-    return f"verify run {report.cell} {given}{options}"
+    return f"verify run {report.named or report.cell} {given}{options}"
 
 
 def _count(number: int, one: str, many: str) -> str:

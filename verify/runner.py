@@ -4,7 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hypothesis.errors import Flaky
 
@@ -45,6 +45,7 @@ def run(
     profile: str = "default",
     implementation: str = "",
     options: str = "",
+    named: str = "",
     progress: Progress | None = None,
     journal: Journal | None = None,
 ) -> Report:
@@ -56,7 +57,8 @@ def run(
             `verify.isolation.Isolated`, is in the report.
         examples: how many to try; None means what `profile` says.
         seed: repeats a run.
-        implementation: what the report calls it; `options` are of the command that repeats the run.
+        implementation: what the report calls it; `options`, and what the cell is `named`, are of
+            the command that repeats the run.
         journal: where outcomes are kept; those that are there are not judged again.
         progress: called with (examples done, examples in all).
 
@@ -71,7 +73,7 @@ def run(
     work = _Work(cell, kernel, gradients(cell), count, seed, progress, journal)
     work.probe()
     work.sweep()
-    return work.report(implementation, options)
+    return replace(work.report(implementation), options=options, named=named)
 
 
 @dataclass
@@ -184,7 +186,7 @@ class _Work:
         observed: list[Observation] = getattr(self.kernel, "observed", list)()
         return Outcome(tuple(judged), tuple(failed), skipped, tuple(observed))
 
-    def report(self, implementation: str, options: str) -> Report:
+    def report(self, implementation: str) -> Report:
         findings = (*self.findings(), *self.conduct())
         never = {
             row.name: self.skipped.get(row.name, "no example asked for it")
@@ -203,7 +205,6 @@ class _Work:
             asked=self.count,
             seed=self.seed,
             diagnosis=self.diagnosis() if self.failed else None,
-            options=options,
         )
 
     def conduct(self) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ import pytest
 from derive.zoo import load
 from verify.__main__ import main
 from verify.diagnosis.diagnose import Library
-from verify.mutants import Bench, judge, mutants_of, to_json, to_text
+from verify.mutants import Bench, Table, judge, mutants_of, to_json, to_text
 
 RNN = load("rnn")
 
@@ -49,6 +49,17 @@ def test_the_right_kernel_is_no_mutant(bench):
     nothing = Deviation("nothing", "nothing is wrong", "here", "forward")
     verdict = bench.verdict(Mutant(nothing, Variant("right", Model.right(RNN))))
     assert (verdict.killed, verdict.named, verdict.same) == ("", False, True)
+
+
+def test_a_wrong_mutant_that_no_property_sees_is_alive_and_not_left_out(bench, monkeypatch):
+    mutant = next(m for m in mutants_of(bench.library) if m.deviation.name == "carry dropped")
+    monkeypatch.setattr(bench, "examples", ())
+    blind = bench.verdict(mutant)
+    assert (blind.killed, blind.same) == ("", False)
+    table = Table("rnn", 1, (blind,), 0)
+    assert not table.all_killed
+    assert json.loads(to_json(table))["mutants"][0]["killed"] is None
+    assert "killed by: nothing" in to_text(table)
 
 
 def test_a_mutant_under_another_name_is_the_same_kernel_and_another_mutant_is_not(bench):

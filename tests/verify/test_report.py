@@ -1,16 +1,22 @@
 """What a person and what another program is told."""
 
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from derive.zoo import load
 from verify.report import Finding, Report, to_json, to_text
+from verify.reproduction import calls_on
 from verify.strategies import make_example
 
 RNN = load("rnn")
 TINY = make_example(RNN, steps=1, batch=1, sizes={"n": 1, "m": 1}, seed=0, with_lengths=True)
+CALLS = calls_on(TINY, backward=True)
+# with a result, as a recorded call has it
+CALLS = (CALLS[0], replace(CALLS[1], results={"U": np.array([[0.5]])}))
 LARGE = make_example(RNN, steps=8, batch=9, sizes={"n": 9, "m": 8}, seed=0)
 
 
@@ -26,6 +32,7 @@ def finding(example=TINY, **changes):
         "expected": 0.25,
         "bound": 1.5e-17,
         "also": ("W", "b"),
+        "calls": CALLS if example is TINY else calls_on(example, backward=True),
     }
     return Finding(**(given | changes))
 
@@ -53,14 +60,37 @@ def test_the_text_says_what_fails_where_by_how_much_and_on_what():
         "  also: W, b\n"
         "  must hold because the gradient is the derived one\n"
         f"  smallest example: {TINY.label}\n"
-        f"    params['W'] = {TINY.params['W'].tolist()}\n"
-        f"    params['U'] = {TINY.params['U'].tolist()}\n"
-        f"    params['b'] = {TINY.params['b'].tolist()}\n"
-        f"    x = {TINY.inputs['x'].tolist()}\n"
-        f"    state_0['h'] = {TINY.state_0['h'].tolist()}\n"
-        f"    lengths = {TINY.lengths.tolist()}\n"
-        f"    dy = {TINY.dy.tolist()}\n"
-        f"    dstate_T['h'] = {TINY.dstate_T['h'].tolist()}\n"
+        "  to see it again:\n"
+        "\n"
+        "# gradients: U[0, 0] differs from the derived gradient\n"
+        "import sys\n"
+        "\n"
+        "import numpy as np\n"
+        "\n"
+        f"sys.path.insert(0, {str(Path.cwd())!r})\n"
+        "from mine import Layer as layer\n"
+        "layer = layer() if isinstance(layer, type) else layer\n"
+        "\n"
+        "params = {\n"
+        f'    "W": np.array({TINY.params["W"].tolist()}),\n'
+        f'    "U": np.array({TINY.params["U"].tolist()}),\n'
+        f'    "b": np.array({TINY.params["b"].tolist()}),\n'
+        "}\n"
+        f"x = np.array({TINY.inputs['x'].tolist()})\n"
+        "state_0 = {\n"
+        f'    "h": np.array({TINY.state_0["h"].tolist()}),\n'
+        "}\n"
+        f"lengths = np.array({TINY.lengths.tolist()})\n"
+        f"dy = np.array({TINY.dy.tolist()})\n"
+        "dstate_T = {\n"
+        f'    "h": np.array({TINY.dstate_T["h"].tolist()}),\n'
+        "}\n"
+        "\n"
+        "y, state_T, tape = layer.forward(params, x, state_0, lengths=lengths)\n"
+        "grads = layer.backward(params, tape, dy, dstate_T)\n"
+        'print("got     ", float(grads["U"][0, 0]))\n'
+        'print("expected", 0.25)\n'
+        'print("allowed ", 1.5e-17)\n'
         "\n"
         "not judged:\n"
         "  state path: no state reaches itself\n"
@@ -79,19 +109,20 @@ def test_the_text_of_a_right_one_is_short():
 
 def test_numbers_in_the_text_read_back_to_the_same_numbers():
     text = to_text(report(finding()))
-    line = next(line for line in text.splitlines() if line.startswith("    x = "))
-    assert np.array_equal(np.array(json.loads(line.removeprefix("    x = "))), TINY.inputs["x"])
+    line = next(line for line in text.splitlines() if line.startswith("x = "))
+    assert np.array_equal(eval(line.removeprefix("x = "), {"np": np}), TINY.inputs["x"])
 
 
 def test_a_large_example_is_named_but_not_printed():
     text = to_text(report(finding(LARGE)))
     assert LARGE.label in text
-    assert "params[" not in text
+    assert "params = " not in text
+    assert "  to see it again: --reproduce FOLDER (" in text
 
 
 def test_an_example_is_printed_once():
     text = to_text(report(finding(), finding(property="differences")))
-    assert text.count("params['W'] = ") == 1
+    assert text.count("params = ") == 1
     assert text.count("smallest example: as for gradients\n") == 1
 
 

@@ -62,10 +62,13 @@ def _sizes(limits: Limits, example: Example) -> Example:
 
 
 def _resized(array: Array, shape: tuple[int, ...]) -> Array:
-    """Entries cut or repeated to a shape; no two repeated ones stay equal."""
+    """Entries cut or repeated along each axis; no two repeated ones stay equal."""
     if array.shape == shape:
         return array
-    found = np.resize(array, shape)
+    found = array
+    for axis, size in enumerate(shape):  # what has no entries is of one size with its shape
+        if found.shape[axis] != size:
+            found = np.take(found, np.arange(size) % found.shape[axis], axis=axis)
     change = 1 - 0.3 * np.arange(found.size) / max(found.size, 1)
     return np.asarray(found * change.reshape(shape), array.dtype)
 

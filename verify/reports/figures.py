@@ -121,11 +121,12 @@ def _example(
     """Sizes that differ from each other and from those that the cell declares."""
     fixed = {int(d) for v in (*cell.states, *cell.parameters) for d in v.shape if d.is_Integer}
     free = (size for size in range(4, 100) if size not in fixed)
+    sizes = {str(d): size for d, size in zip(cell.dimensions, free, strict=False)}
     found = make_example(
         cell,
         steps=steps,
         batch=batch,
-        sizes=dict(zip(cell.dimensions, free, strict=False)),
+        sizes=sizes | dict(limits.sizes),
         seed=seed,
         regime="unsaturated",
         upstream=upstream,

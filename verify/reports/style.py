@@ -45,9 +45,9 @@ th, td { text-align: left; vertical-align: top; padding: .25rem .8rem .25rem 0;
 th { color: var(--soft); font-weight: 600; }
 td.number { text-align: right; white-space: nowrap; }
 summary { cursor: pointer; color: var(--soft); }
-.figures { display: flex; flex-wrap: wrap; gap: 1rem 2rem; align-items: flex-start; }
+.figures { display: flex; flex-wrap: wrap; gap: .8rem 1.2rem; align-items: flex-start; }
 figure { margin: 0; max-width: 100%; overflow-x: auto; }
-.charts figure { width: 35rem; } .charts svg { max-width: 100%; height: auto; }
+.charts figure { width: 33rem; } .charts svg { max-width: 100%; height: auto; }
 figcaption { color: var(--soft); font-size: .9rem; max-width: 36rem; }
 .legend { font-size: .85rem; display: flex; flex-wrap: wrap; gap: .2rem .8rem; }
 .swatch { white-space: nowrap; } .swatch svg { vertical-align: -2px; }

@@ -50,7 +50,7 @@ def heat_map(parts: Sequence[tuple[str, Array]], *, across: str, down: str = "")
     height = head + sum(heights) + 5 * (len(parts) - 1) + 2
     width = LABEL + columns * (SIDE + GAP) + 2
     names = ", ".join(name for name, _ in parts)
-    out = [_open(max(width, 150), height, f"error over bound of {names}")]
+    out = [_open(max(width, 110), height, f"error over bound of {names}")]
     out.append(f'<text x="{LABEL}" y="11" class="axis">{escape(across)}</text>')
     top = head
     for (name, array), size in zip(parts, heights, strict=True):
