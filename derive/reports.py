@@ -13,8 +13,8 @@ from derive.expressions import Apply
 from derive.gradients import Adjoint, Gradients, gradients
 from derive.jacobians import Writer
 from derive.language.printing import text_of_expression
-from derive.theorems.own_lag import shown_lags
 from derive.networks import Network
+from derive.theorems.own_lag import shown_lags
 
 __all__ = [
     "cell_json",
