@@ -126,7 +126,8 @@ def coefficient(expr: Expr) -> tuple[sp.Expr, Expr]:
     """`expr` as (number, rest): 3*A gives (3, A)."""
     if isinstance(expr, MatMul) and not expr.args[0].is_Matrix:
         rest = expr.args[1:]
-        return expr.args[0], rest[0] if len(rest) == 1 else MatMul(*rest)
+        number, inner = coefficient(rest[0] if len(rest) == 1 else MatMul(*rest))
+        return expr.args[0] * number, inner
     return sp.S.One, expr
 
 

@@ -260,6 +260,7 @@ FORMS: tuple[Form, ...] = (
         lambda text: not _command(text) and text.rpartition(":")[0].endswith(".py"),
         _from_file,
     ),
+    Form("model.onnx", lambda text: not _command(text) and text.endswith(".onnx"), _from_onnx),
     Form(
         "module:NAME",
         lambda text: (
@@ -268,6 +269,5 @@ FORMS: tuple[Form, ...] = (
         ),
         _from_module,
     ),
-    Form("model.onnx", lambda text: not _command(text) and text.endswith(".onnx"), _from_onnx),
     Form("'cmd:PROGRAM ARGUMENTS'", _command, _from_command),
 )

@@ -19,6 +19,7 @@ from verify.diagnosis.observing import Right, rights, standard
 from verify.kernels import Array, Example, Kernel
 from verify.properties import PROPERTIES, Failure, Trial
 from verify.properties.trial import Expected
+from verify.runner import run
 from verify.sampling import pinned
 
 __all__ = ["Mutant", "Table", "Verdict", "judge", "mutants_of", "to_json", "to_text"]
@@ -28,6 +29,9 @@ VERSION = 1
 
 # The seed of examples that tell whether two models are one.
 FRESH = 50_000
+
+# So many examples are tried on a mutant that no pinned one kills.
+DRAWN = 20
 
 # Processes, where there are so many cores.
 WORKERS = 4
@@ -148,7 +152,7 @@ class Bench:
     def verdict(self, mutant: Mutant) -> Verdict:
         """Kill and diagnose one."""
         kernel = kernel_of(mutant.variant.model)
-        killed = self.failures(kernel, first=True)
+        killed = self.failures(kernel, first=True) or self.drawn(mutant)
         told = diagnose(self.library.cell, kernel, library=self.library, failed=killed)
         if killed and not told.explained:
             kernel = kernel_of(mutant.variant.model)  # it may keep something from before
@@ -192,6 +196,14 @@ class Bench:
             if any(not _close(found[n], expected[n], noise[n]) for n in found):
                 return False
         return True
+
+    def drawn(self, mutant: Mutant) -> dict[str, Example]:
+        """What `verify run` finds where the pinned examples show nothing."""
+        if self.changes_nothing(mutant):
+            return {}
+        kernel = kernel_of(mutant.variant.model)
+        found = run(self.library.cell, kernel, examples=DRAWN).findings
+        return {f.property: f.example for f in found[:1]}
 
     def failures(self, kernel: Kernel, first: bool = False) -> dict[str, Example]:
         """Properties that fail, each with its first example; with `first` only one."""

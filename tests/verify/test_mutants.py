@@ -54,6 +54,8 @@ def test_the_right_kernel_is_no_mutant(bench):
 def test_a_wrong_mutant_that_no_property_sees_is_alive_and_not_left_out(bench, monkeypatch):
     mutant = next(m for m in mutants_of(bench.library) if m.deviation.name == "carry dropped")
     monkeypatch.setattr(bench, "examples", ())
+    assert bench.verdict(mutant).killed, "drawn examples kill it"
+    monkeypatch.setattr(bench, "drawn", lambda mutant: {})
     blind = bench.verdict(mutant)
     assert (blind.killed, blind.same) == ("", False)
     table = Table("rnn", 1, (blind,), 0)

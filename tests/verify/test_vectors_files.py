@@ -184,8 +184,9 @@ def test_the_command_says_in_a_line_what_it_cannot_do(asked, said, capsys, tmp_p
 def test_a_reader_in_another_language_tells_a_right_layer_from_a_wrong_one(
     name, compiler, right, wrong, tmp_path
 ):
-    if shutil.which(compiler[0]) is None:
-        pytest.skip(f"{compiler[0]} is not installed")
+    found = shutil.which(compiler[0])
+    if not found or subprocess.run([found, "--version"], capture_output=True).returncode:
+        pytest.skip(f"{compiler[0]} is not installed, or does not start")
     (tmp_path / "rnn.json").write_text(to_json(vectors_of("rnn")))
     text = (DOCS / name).read_text(encoding="utf-8")
     assert text.count(right) == 1

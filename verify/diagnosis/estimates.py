@@ -89,7 +89,9 @@ def affine(
     if sharp.max(initial=0.0) < 1e3:  # less than three digits would be known
         return
     k = int(np.argmax(sharp))
-    weights = np.where(sharp > 0, 1 / error**2, 0.0)
+    weights = np.where(
+        sharp > 0, (sharp / sharp[k] / np.where(sharp > 0, np.abs(bottom), 1)) ** 2, 0.0
+    )
     number = float((weights * top * bottom).sum() / (weights * bottom**2).sum())
     if bool((np.abs(top - number * bottom) <= 1e-6 * np.abs(top).max() + error).all()):
         yield _near(number, (1 + abs(number)) / float(sharp[k]))

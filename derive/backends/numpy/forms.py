@@ -60,4 +60,5 @@ def _is_applied_parameter(product: MatMul, level: dict[str, int]) -> bool:
     matrix = left.args[0] if isinstance(left, Transpose) else left
     if not isinstance(matrix, MatrixSymbol) or not isinstance(right, MatrixSymbol):
         return False
-    return level[matrix.name] == ONCE and right.shape[1] == 1
+    # A number is its own transpose: products and outer products of numbers look alike.
+    return level[matrix.name] == ONCE and right.shape[1] == 1 and 1 not in matrix.shape
