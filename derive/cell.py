@@ -1,12 +1,13 @@
 """A cell: one time step of a recurrent network, as equations between named vectors."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import sympy as sp
 
 from derive.expressions import Expr, Name, Shape, symbol
 
-__all__ = ["Cell", "Equation", "Variable", "lag"]
+__all__ = ["Cell", "Equation", "Variable", "dimensions_of", "lag", "source_of", "title_of"]
 
 
 def lag(name: str, steps: int = 1) -> str:
@@ -30,6 +31,25 @@ class Variable:
     def before(self) -> Name:
         """Its value at time t-1."""
         return symbol(lag(self.name), self.shape)
+
+
+def dimensions_of(variables: Iterable[Variable]) -> tuple[sp.Symbol, ...]:
+    """The symbolic sizes of variables, in order of appearance."""
+    seen: dict[sp.Symbol, None] = {}
+    for variable in variables:
+        for size in variable.shape:
+            seen.update(dict.fromkeys(sorted(size.free_symbols, key=str)))
+    return tuple(seen)
+
+
+def source_of(doc: str) -> str:
+    """The part of a documentation after 'Source:'."""
+    return " ".join(doc.partition("Source:")[2].split())
+
+
+def title_of(doc: str) -> str:
+    """The first line of a documentation, up to its source."""
+    return doc.partition("Source:")[0].strip().partition("\n")[0].rstrip(".")
 
 
 @dataclass(frozen=True)
@@ -65,21 +85,17 @@ class Cell:
     @property
     def dimensions(self) -> tuple[sp.Symbol, ...]:
         """The symbolic sizes, in order of appearance (states first, as in 'n and m')."""
-        seen: dict[sp.Symbol, None] = {}
-        for variable in (*self.states, *self.inputs, *self.parameters):
-            for dim in variable.shape:
-                seen.update(dict.fromkeys(sorted(dim.free_symbols, key=str)))
-        return tuple(seen)
+        return dimensions_of((*self.states, *self.inputs, *self.parameters))
 
     @property
     def source(self) -> str:
         """Where the equations come from: the part of `doc` after 'Source:'."""
-        return " ".join(self.doc.partition("Source:")[2].split())
+        return source_of(self.doc)
 
     @property
     def title(self) -> str:
         """The first line of `doc`, up to its source."""
-        return self.doc.partition("Source:")[0].strip().partition("\n")[0].rstrip(".")
+        return title_of(self.doc)
 
     def __str__(self) -> str:
         from derive.language import text_of

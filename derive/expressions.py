@@ -43,7 +43,6 @@ __all__ = [
     "coefficient",
     "column_of",
     "constant",
-    "is_stretched",
     "log_sum_exp",
     "matmul",
     "part",
@@ -256,11 +255,6 @@ def column_of(expr: Expr) -> Expr | None:
         return None
     left = expr.args[0]
     return left if left.is_Matrix and left.shape[1] == 1 and left.shape[0] != 1 else None
-
-
-def is_stretched(expr: Expr) -> bool:
-    """Whether `expr` is a scalar in every entry, perhaps times a number."""
-    return spread_of(coefficient(expr)[1]) is not None
 
 
 def total(expr: Expr) -> Expr:

@@ -16,7 +16,7 @@ from derive.expressions import Expr, add, constant, matmul, scale, times, transp
 from derive.gradients import Gradients, bar, carry, upstream
 from derive.rules import push
 
-__all__ = ["lost_term", "reverse_sweep"]
+__all__ = ["inner", "lost_term", "reverse_sweep"]
 
 
 def reverse_sweep(gradients: Gradients) -> tuple[Expr, Expr]:
@@ -28,18 +28,18 @@ def reverse_sweep(gradients: Gradients) -> tuple[Expr, Expr]:
     tangents = {name: tangent(name) for name in names}
     reached = {a.of for a in g.backward if a.terms}  # the other cotangents are zero
     left = [
-        _inner(bar(a.symbol), push(a.value, a.symbol, tangents))
+        inner(bar(a.symbol), push(a.value, a.symbol, tangents))
         for a in g.forward
         if a.symbol in reached
     ]
     adjoints = (*g.backward, *g.parameters, *g.inputs, *g.states)
-    right = [_inner(t.value, tangent(a.of)) for a in adjoints for t in a.terms]
-    outside = [_inner(upstream(cell), tangent(cell.output.now))]
-    outside += [_inner(carry(s), tangent(s.now)) for s in cell.states]
+    right = [inner(t.value, tangent(a.of)) for a in adjoints for t in a.terms]
+    outside = [inner(upstream(cell), tangent(cell.output.now))]
+    outside += [inner(carry(s), tangent(s.now)) for s in cell.states]
     return add(*left), add(*right, *(scale(sp.S.NegativeOne, term) for term in outside))
 
 
-def _inner(a: Expr, b: Expr) -> Expr:
+def inner(a: Expr, b: Expr) -> Expr:
     """The sum of a * b over all entries."""
     if a.shape[1] == 1:
         return matmul(transpose(a), b)

@@ -22,7 +22,7 @@ from verify.report import Finding, Report, Verdict
 from verify.reproduction import Recorder, calls_on
 from verify.sampling import Enough, generate, pinned
 
-__all__ = ["PROFILES", "Progress", "run"]
+__all__ = ["PROFILES", "Progress", "finding", "run"]
 
 # How many examples each profile tries.
 PROFILES = {"quick": 20, "default": 60, "thorough": 1000}
@@ -74,6 +74,33 @@ def run(
     work.probe()
     work.sweep()
     return replace(work.report(implementation), options=options, named=named)
+
+
+def finding(
+    row: Property,
+    kernel: Kernel,
+    example: Example,
+    derived: Gradients,
+    offered: frozenset[str] | None,
+) -> Finding:
+    """A property that fails on an example, judged again with every call recorded."""
+    recorder = Recorder(kernel)
+    failure = row.judge(Trial(recorder, example, derived, offered))
+    if not isinstance(failure, Failure):
+        failure = Failure("", "failed once and not again on the same example")
+    return Finding(
+        property=row.name,
+        reason=row.reason,
+        parameter=failure.parameter,
+        cause=failure.message,
+        example=example,
+        index=failure.index,
+        got=failure.got,
+        expected=failure.expected,
+        bound=failure.bound,
+        also=failure.also,
+        calls=tuple(recorder.calls),
+    )
 
 
 @dataclass
@@ -244,23 +271,7 @@ class _Work:
             known = next((e for e in tried if self.fails(row, e)), None)
             best = self.shrunk(row, best, deadline) if known is None else known
             small.append(best)
-            recorder = Recorder(self.kernel)
-            failure = row.judge(Trial(recorder, best, self.derived, self.offered))
-            if not isinstance(failure, Failure):
-                failure = Failure("", "failed once and not again on the same example")
-            yield Finding(
-                property=row.name,
-                reason=row.reason,
-                parameter=failure.parameter,
-                cause=failure.message,
-                example=best,
-                index=failure.index,
-                got=failure.got,
-                expected=failure.expected,
-                bound=failure.bound,
-                also=failure.also,
-                calls=tuple(recorder.calls),
-            )
+            yield finding(row, self.kernel, best, self.derived, self.offered)
 
     def fails(self, row: Property, example: Example) -> bool:
         return isinstance(row.judge(self.trial(example)), Failure)

@@ -19,8 +19,8 @@ from verify.adapters.restricting import within
 from verify.kernels import Example, Kernel
 from verify.loading import ADAPTED, Wanted, load_implementation
 from verify.properties import PROPERTIES, Failure, Property, Skip, Trial
-from verify.report import Finding, Report, example_lines, finding_lines
-from verify.reproduction import Recorder
+from verify.report import Report, example_lines, finding_lines
+from verify.runner import finding
 from verify.sampling import pinned
 from verify.strategies import examples
 
@@ -94,29 +94,12 @@ class Subject:
 
     def told(self, row: Property, example: Example) -> str:
         """What is wrong, as in a report, with a script that shows it again."""
-        recorder = Recorder(self.kernel)
-        failure = row.judge(Trial(recorder, example, self.derived, self.offered))
-        if not isinstance(failure, Failure):
-            failure = Failure("", "failed once and not again on the same example")
-        f = failure
-        finding = Finding(
-            property=row.name,
-            reason=row.reason,
-            parameter=f.parameter,
-            cause=f.message,
-            example=example,
-            index=f.index,
-            got=f.got,
-            expected=f.expected,
-            bound=f.bound,
-            also=f.also,
-            calls=tuple(recorder.calls),
-        )
+        found = finding(row, self.kernel, example, self.derived, self.offered)
         options = f" --convention {self.convention}" if self.convention else ""
         report = Report(
-            self.cell.name, self.name, "wrong", (finding,), (), (), 1, 1, 0, options=options
+            self.cell.name, self.name, "wrong", (found,), (), (), 1, 1, 0, options=options
         )
-        return "\n".join([*finding_lines(finding), *example_lines(report, finding)])
+        return "\n".join([*finding_lines(found), *example_lines(report, found)])
 
 
 def _named(implementation: Any) -> str:

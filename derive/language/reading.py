@@ -74,8 +74,8 @@ def read(text: str | bytes) -> Program:
     Raises:
         CellError: 'line N: what was found, what was expected' on one line.
     """
-    text = _decoded(text)
-    doc, rest, first = _documentation(text)
+    text = decoded(text)
+    doc, rest, first = documentation(text)
     declarations: list[Declaration] = []
     statements: list[Statement] = []
     for line, chunk in _logical_lines(rest, first):
@@ -94,11 +94,11 @@ def read(text: str | bytes) -> Program:
     return Program(doc, tuple(declarations), tuple(statements))
 
 
-def _decoded(text: str | bytes) -> str:
+def decoded(text: str | bytes) -> str:
     if len(text) > MAX_BYTES:
         raise CellError(f"line 1: the text has more than {MAX_BYTES} bytes; no cell needs them")
     if isinstance(text, bytes):
-        return _decoded(_utf8(text))
+        return decoded(_utf8(text))
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     for place, character in enumerate(text):
         if not (character.isprintable() or character in "\n\t"):
@@ -115,7 +115,7 @@ def _utf8(raw: bytes) -> str:
         raise CellError(f"line {line}: byte {error.start} is not UTF-8") from None
 
 
-def _documentation(text: str) -> tuple[str, str, int]:
+def documentation(text: str) -> tuple[str, str, int]:
     """(doc, the text after it, the line that text starts on)."""
     body = text[len(_LEADING.match(text)[0]) :]  # type: ignore[index]  # it always matches
     start = text.count("\n", 0, len(text) - len(body)) + 1

@@ -16,7 +16,7 @@ from derive.language.scope import (
     fail,
     scope_of,
 )
-from derive.language.shorthands import SHORTHANDS
+from derive.language.shorthands import SHORTHANDS, Shorthand
 from derive.language.unification import (
     Form,
     Size,
@@ -94,7 +94,7 @@ def _form(scope: Scope, statement: Statement, node: ast.expr) -> Form | None:
                 raise CellError(_ROW.format(one_line(segment(node, statement.text), 40)))
             return _transposed(scope, statement, node)
         case ast.Call(func=ast.Name(id=name)) if name in SHORTHANDS:
-            return _shorthand(scope, statement, node)
+            return _shorthand(scope, statement, node, SHORTHANDS[name])
         case ast.Call():
             return descend(node.args[0])
         case ast.List():
@@ -154,10 +154,9 @@ def _settle_scalars(scope: Scope) -> None:
             fail(met.statement, str(error))
 
 
-def _shorthand(scope: Scope, statement: Statement, node: ast.Call) -> Form | None:
+def _shorthand(scope: Scope, statement: Statement, node: ast.Call, row: Shorthand) -> Form | None:
     """The shape of what a row of `SHORTHANDS` gives."""
     text = one_line(segment(node, statement.text), 40)
-    row = SHORTHANDS[text.partition("(")[0].strip()]
     forms = [_form(scope, statement, argument) for argument in node.args]
     known = [form for form in forms if form is not None]
     if not known or (row.shape != "entries" and len(known) < len(forms)):

@@ -6,7 +6,7 @@ from functools import cached_property
 
 import sympy as sp
 
-from derive.cell import Cell, Variable
+from derive.cell import Cell, Variable, dimensions_of, source_of, title_of
 from derive.networks.layers import Layer
 from derive.networks.wiring import Wiring, wired
 
@@ -85,21 +85,17 @@ class Network:
     @property
     def dimensions(self) -> tuple[sp.Symbol, ...]:
         """The symbolic sizes, in order of appearance."""
-        seen: dict[sp.Symbol, None] = {}
-        for variable in (*self.states, *self.inputs, *self.parameters):
-            for size in variable.shape:
-                seen.update(dict.fromkeys(sorted(size.free_symbols, key=str)))
-        return tuple(seen)
+        return dimensions_of((*self.states, *self.inputs, *self.parameters))
 
     @property
     def source(self) -> str:
         """Where it comes from: the part of `doc` after 'Source:'."""
-        return " ".join(self.doc.partition("Source:")[2].split())
+        return source_of(self.doc)
 
     @property
     def title(self) -> str:
         """The first line of `doc`, up to its source."""
-        return self.doc.partition("Source:")[0].strip().partition("\n")[0].rstrip(".")
+        return title_of(self.doc)
 
     def __str__(self) -> str:
         lines = [f'"""{self.doc}"""'] if self.doc else []

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from derive.cell import Cell
 from derive.errors import CellError, one_line
 from derive.language.names import label
-from derive.language.reading import _decoded, _documentation
+from derive.language.reading import decoded, documentation
 from derive.networks.layers import Layer
 from derive.networks.network import Network
 
@@ -31,7 +31,7 @@ def parse_network(text: str | bytes, cell: Callable[[str], Cell], name: str = "n
     Raises:
         CellError: one line with the place, what was found and what was expected.
     """
-    doc, rest, first = _documentation(_decoded(text))
+    doc, rest, first = documentation(decoded(text))
     layers = [_layer(line, content, cell) for line, content in _lines(rest, first)]
     return Network(label(name), tuple(layers), doc)
 

@@ -2,12 +2,13 @@
 
 from derive.cell import Variable
 from derive.differentials import additive, differential, is_zero, tangent
-from derive.expressions import Expr, Name, constant, matmul, times, transpose, zero
+from derive.expressions import Expr, Name, zero
 from derive.gradients import Gradients, bar, carry, upstream
 from derive.jacobians import Writer, operators
 from derive.theorems.memory import derivative, has_path
 from derive.theorems.recurrences import recurrent_jacobian
 from derive.theorems.row import Identity
+from derive.transposes import inner
 
 __all__ = ["no_own_lag", "own_lag", "own_lags", "shown_lags"]
 
@@ -57,8 +58,8 @@ def own_lag(gradients: Gradients) -> list[Identity]:
             Identity(
                 text=f"{text} = {said}, direct, and so it is carried back",
                 latex=rf"{latex} = {tex}",
-                left=_inner(v, moved),
-                right=_inner(_carried(gradients, state), d),
+                left=inner(v, moved),
+                right=inner(_carried(gradients, state), d),
                 direction=None,
             )
         )
@@ -78,11 +79,3 @@ def _carried(gradients: Gradients, state: Variable) -> Expr:
         values[bar(adjoint.of)] = adjoint.value.xreplace(values)
     place = [s.name for s in cell.states].index(state.name)
     return g.states[place].value.xreplace(values)
-
-
-def _inner(a: Expr, b: Expr) -> Expr:
-    """The sum of a * b over all entries."""
-    if a.shape[1] == 1:
-        return matmul(transpose(a), b)
-    row, column = constant(1, (1, a.shape[0])), constant(1, (a.shape[1], 1))
-    return matmul(row, matmul(times(a, b), column))

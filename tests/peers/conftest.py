@@ -1,5 +1,6 @@
 """Kernels as users get them, and figures of how well they agree for the end of the run."""
 
+import sys
 from functools import cache
 
 import pytest
@@ -28,6 +29,19 @@ def emitted(kernel_of):
 def network_of():
     """The emitted module of a network, by its text."""
     return cache(lambda text: executed(numpy_source(backpropagate(parse_network(text, zoo.load)))))
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Where torch is loaded: small products are slower in many threads, above all when busy."""
+    torch = sys.modules.get("torch")
+    if torch is None:
+        yield
+        return
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture

@@ -17,14 +17,6 @@ if keras.backend.backend() != "torch":
 from verify.adapters.keras_layer import MADE, keras_layer  # noqa: E402
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def before_reset(units, dtype):
     return keras.layers.GRU(units, dtype=dtype, reset_after=False, **MADE)
 

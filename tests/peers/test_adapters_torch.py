@@ -18,14 +18,6 @@ from verify.adapters.torch_module import torch_call, torch_module  # noqa: E402
 LAYERS = {"rnn": torch.nn.RNN, "lstm": torch.nn.LSTM, "gru": torch.nn.GRU}
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.mark.parametrize("name", LAYERS)
 @pytest.mark.parametrize("options", [{}, {"batch_first": True}, {"bias": False}], ids=str)
 def test_a_layer_of_torch_is_right_in_all_that_it_gives(name, options):

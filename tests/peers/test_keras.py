@@ -44,15 +44,6 @@ def double_stays_double(monkeypatch):
     monkeypatch.setitem(getattr(dtypes, "BIT64_TO_BIT32_DTYPE", {}), "float64", "float64")
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Small products are slower in many threads, above all on a busy machine."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @dataclass(frozen=True)
 class Problem:
     """Arrays by Keras's names; time first, as the kernels have it."""

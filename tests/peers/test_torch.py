@@ -28,15 +28,6 @@ SHAPES = [  # T, B, D, H
 BY_LAYER = pytest.mark.parametrize("name", LAYERS)
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Small products are slower in many threads, above all on a busy machine."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @dataclass(frozen=True)
 class Problem:
     """Arrays by torch's names; states and cotangents by the cell's names, (B, H) each."""

@@ -24,15 +24,6 @@ LENGTHS = [[6, 6, 6], [2, 6, 3], [4, 1, 5]]
 BY_LAYER = pytest.mark.parametrize("name", LAYERS)
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Small products are slower in many threads, above all on a busy machine."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @dataclass(frozen=True)
 class Problem:
     """A torch layer and arrays for it: states of all sub-layers are (layers · directions, B, n)."""
