@@ -111,9 +111,10 @@ def _judge(
 
 def _settings(row: "Property", chosen: "hypothesis.settings | None") -> "hypothesis.settings":
     """The profile's, as far as it means something here."""
-    from hypothesis import HealthCheck, Phase, settings
+    from hypothesis import HealthCheck, Phase, Verbosity, settings
 
     base = settings() if chosen is None else chosen
+    normal = base.verbosity == Verbosity.normal
     usual = settings.get_profile("default").deadline
     quiet = {HealthCheck.too_slow, HealthCheck.differing_executors}
     return settings(
@@ -123,6 +124,7 @@ def _settings(row: "Property", chosen: "hypothesis.settings | None") -> "hypothe
         phases=[p for p in base.phases if p is not Phase.explain],  # it traces our own lines
         suppress_health_check=quiet | set(base.suppress_health_check),
         print_blob=False,  # its decorator has no place here
+        verbosity=Verbosity.quiet if normal else base.verbosity,  # the finding says what failed
     )
 
 

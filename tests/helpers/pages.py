@@ -33,6 +33,7 @@ __all__ = ["Block", "blocks_of", "difference", "read_page", "run_page", "uncheck
 ROOT = Path(__file__).parents[2]
 
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # matrices here are small
+CI = ("CI", "BUILD_NUMBER")  # where one is set, pytest shortens nothing: not what a reader sees
 
 # Commands that are shown and not run, with the reason. They may show no output.
 NOT_RUN = {
@@ -173,7 +174,7 @@ def _ran(page: Page, line: int, program: str, arguments: list[str]) -> tuple[int
         done = subprocess.run(
             [sys.executable, *arguments],
             cwd=page.folder,
-            env={**os.environ, "PYTHONPATH": str(ROOT), **ONE_THREAD},
+            env={**_terminal(), "PYTHONPATH": str(ROOT), **ONE_THREAD},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -187,6 +188,11 @@ def _ran(page: Page, line: int, program: str, arguments: list[str]) -> tuple[int
     with _captured() as stream:
         code = inside[program](arguments)
     return code, stream.getvalue().splitlines()
+
+
+def _terminal() -> dict[str, str]:
+    """The environment of somebody who follows a page."""
+    return {name: value for name, value in os.environ.items() if name not in CI}
 
 
 @contextmanager
