@@ -551,6 +551,69 @@ Section BPTT.
       apply out_derivative. apply run_derivative; intros; auto; [apply Hs | apply Hx]; lia.
     - apply (HlT (fun u => run (p u) (xs u) (s0 u) T)). apply run_derivative; auto.
   Qed.
+
+  (* The same, when one argument moves and the others stand still. *)
+  Variables (xzero : X) (szero : S).
+  Hypothesis pdot_still : forall a, pdot a pzero = 0.
+  Hypothesis xdot_still : forall a, xdot a xzero = 0.
+  Hypothesis sdot_still : forall a, sdot a szero = 0.
+  Hypothesis DP_const : forall p z, DP (fun _ => p) z pzero.
+  Hypothesis DX_const : forall x z, DX (fun _ => x) z xzero.
+  Hypothesis DS_const : forall s z, DS (fun _ => s) z szero.
+
+  Definition losses (l : nat -> Y -> R) dl (lT : S -> R) dlT : Prop :=
+    (forall t y z dy, DY y z dy -> derivable_pt_lim (fun u => l t (y u)) z (ydot (dl t (y z)) dy))
+    /\ (forall s z ds, DS s z ds -> derivable_pt_lim (fun u => lT (s u)) z (sdot (dlT (s z)) ds)).
+  Definition smooth_run p xs s0 T := forall t, (t < T)%nat -> smooth_at p (xs t) (run p xs s0 t).
+  Definition arriving (dl : nat -> Y -> Y) p xs s0 t := dl t (out (run p xs s0 (Datatypes.S t))).
+  Definition grad_parameters dl dlT p xs s0 T :=
+    gradP p xs s0 (arriving dl p xs s0) T (dlT (run p xs s0 T)).
+  Definition grad_input dl dlT p xs s0 T :=
+    gradX p xs s0 (arriving dl p xs s0) T (dlT (run p xs s0 T)).
+  Definition grad_state dl dlT p xs s0 T :=
+    gradS p xs s0 (arriving dl p xs s0) T (dlT (run p xs s0 T)).
+  Definition input_at (k : nat) (x : X) (xs : nat -> X) : nat -> X :=
+    fun t => if Nat.eqb t k then x else xs t.
+
+  Theorem bptt_parameters l dl lT dlT : losses l dl lT dlT -> forall p xs s0 z dp T,
+    smooth_run (p z) xs s0 T -> DP p z dp ->
+    derivable_pt_lim (fun u => loss l lT (p u) xs s0 T) z
+      (pdot (grad_parameters dl dlT (p z) xs s0 T) dp).
+  Proof.
+    intros [Hl HT] p xs s0 z dp T Hs Hp.
+    eapply D_eq; [apply (bptt l dl lT dlT Hl HT p (fun _ => xs) (fun _ => s0) z dp
+                          (fun _ => xzero) szero T Hs Hp); auto|].
+    cbv zeta. rewrite sdot_still, bsum_zero; [unfold grad_parameters, arriving; ring | auto].
+  Qed.
+  Theorem bptt_initial l dl lT dlT : losses l dl lT dlT -> forall p xs s0 z ds T,
+    smooth_run p xs (s0 z) T -> DS s0 z ds ->
+    derivable_pt_lim (fun u => loss l lT p xs (s0 u) T) z
+      (sdot (grad_state dl dlT p xs (s0 z) T) ds).
+  Proof.
+    intros [Hl HT] p xs s0 z ds T Hs H0.
+    eapply D_eq; [apply (bptt l dl lT dlT Hl HT (fun _ => p) (fun _ => xs) s0 z pzero
+                          (fun _ => xzero) ds T Hs); auto|].
+    cbv zeta. rewrite pdot_still, bsum_zero; [unfold grad_state, arriving; ring | auto].
+  Qed.
+  Theorem bptt_input l dl lT dlT : losses l dl lT dlT -> forall p xs s0 z x dx k T,
+    smooth_run p (input_at k (x z) xs) s0 T -> (k < T)%nat -> DX x z dx ->
+    derivable_pt_lim (fun u => loss l lT p (input_at k (x u) xs) s0 T) z
+      (xdot (grad_input dl dlT p (input_at k (x z) xs) s0 T k) dx).
+  Proof.
+    intros [Hl HT] p xs s0 z x dx k T Hs Hk Hx.
+    eapply D_eq; [apply (bptt l dl lT dlT Hl HT (fun _ => p) (fun u => input_at k (x u) xs)
+        (fun _ => s0) z pzero (fun t => if Nat.eqb t k then dx else xzero) szero T Hs); auto|].
+    - intros t Ht. unfold input_at. destruct (Nat.eqb t k); auto.
+    - cbv zeta. rewrite pdot_still, sdot_still. fold (arriving dl p (input_at k (x z) xs) s0).
+      fold (grad_input dl dlT p (input_at k (x z) xs) s0 T).
+      set (g := grad_input dl dlT p (input_at k (x z) xs) s0 T).
+      assert (E : bsum T (fun t => xdot (g t) (if Nat.eqb t k then dx else xzero)) = xdot (g k) dx);
+        [| unfold g, grad_input, arriving in *; rewrite E; ring].
+      rewrite (bsum_ext T _ (fun t => xdot (g k) dx * delta t k)).
+      + exact (bsum_delta T k (fun _ => xdot (g k) dx) Hk).
+      + intros t Ht. unfold delta. destruct (Nat.eqb_spec t k);
+          [subst; ring | rewrite xdot_still; ring].
+  Qed.
 End BPTT.
 
 (* ---------- an additive path over T steps ----------
@@ -560,15 +623,61 @@ End BPTT.
 Fixpoint product (k : nat -> mat) (T : nat) : mat :=
   match T with O => mconst 1 | S t => (k t * product k t)%mat end.
 
-Lemma D_path r c (C : R -> nat -> mat) (k : nat -> mat) z d :
+Lemma D_path r c (C : R -> nat -> mat) (k : nat -> mat) z d T :
   Dmat r c (fun u => C u 0%nat) z d ->
-  (forall t D, Dmat r c (fun u => C u t) z D -> Dmat r c (fun u => C u (S t)) z (k t * D)%mat) ->
-  forall T, Dmat r c (fun u => C u T) z (product k T * d)%mat.
+  (forall t D, (t < T)%nat -> Dmat r c (fun u => C u t) z D ->
+    Dmat r c (fun u => C u (S t)) z (k t * D)%mat) ->
+  Dmat r c (fun u => C u T) z (product k T * d)%mat.
 Proof.
-  intros H0 Hstep. induction T.
-  - eapply Dmat_eq; [exact H0|]. intros i j _ _. simpl. unfold hprod, mconst. ring.
-  - eapply Dmat_eq; [apply Hstep; exact IHT|]. intros i j _ _. simpl. unfold hprod. ring.
+  intros H0 Hstep. assert (G : forall t, (t <= T)%nat -> Dmat r c (fun u => C u t) z (product k t * d)%mat).
+  { induction t; intros Ht.
+    - eapply Dmat_eq; [exact H0|]. intros i j _ _. simpl. unfold hprod, mconst. ring.
+    - eapply Dmat_eq; [apply Hstep; [lia | apply IHt; lia]|].
+      intros i j _ _. simpl. unfold hprod. ring. }
+  apply G. lia.
 Qed.
+
+(* An additive memory whose factor is a gate and whose increment is below one in size. *)
+Lemma memory_step k c w M : 0 < k < 1 -> -1 < w < 1 -> Rabs c <= M -> Rabs (k * c + w) <= M + 1.
+Proof.
+  intros [A B] [D E] H. apply Rabs_le. assert (- M <= c <= M) by (unfold Rabs in H; destruct (Rcase_abs c); lra).
+  assert (0 <= M) by lra. split; nra.
+Qed.
+Lemma blend_step k c w M : 0 < k < 1 -> Rabs w <= M -> Rabs c <= M -> Rabs (k * c + (1 - k) * w) <= M.
+Proof.
+  intros [A B] W H. apply Rabs_le.
+  assert (- M <= c <= M) by (unfold Rabs in H; destruct (Rcase_abs c); lra).
+  assert (- M <= w <= M) by (unfold Rabs in W; destruct (Rcase_abs w); lra).
+  split; nra.
+Qed.
+
+(* ---------- what stands still drops out ---------- *)
+
+Ltac extensional := apply functional_extensionality; intros i;
+  apply functional_extensionality; intros j; unfold madd, hprod, mscale, mtr, mzero, mconst; ring.
+Lemma add_still_l A : (mzero + A)%mat = A. Proof. extensional. Qed.
+Lemma add_still_r A : (A + mzero)%mat = A. Proof. extensional. Qed.
+Lemma hprod_still_l A : (mzero * A)%mat = mzero. Proof. extensional. Qed.
+Lemma hprod_still_r A : (A * mzero)%mat = mzero. Proof. extensional. Qed.
+Lemma scale_still c : (c .* mzero)%mat = mzero. Proof. extensional. Qed.
+Lemma tr_still : (mzero ^T)%mat = mzero. Proof. reflexivity. Qed.
+Lemma mul_still_l k A : (mzero *[k] A)%mat = mzero.
+Proof.
+  apply functional_extensionality; intros i. apply functional_extensionality; intros j.
+  apply bsum_zero; intros. unfold mzero, mconst. ring.
+Qed.
+Lemma mul_still_r k A : (A *[k] mzero)%mat = mzero.
+Proof.
+  apply functional_extensionality; intros i. apply functional_extensionality; intros j.
+  apply bsum_zero; intros. unfold mzero, mconst. ring.
+Qed.
+Lemma stack_still r : mstack r mzero mzero = mzero.
+Proof.
+  apply functional_extensionality; intros i. apply functional_extensionality; intros j.
+  unfold mstack. destruct (Nat.ltb i r); reflexivity.
+Qed.
+#[global] Hint Rewrite add_still_l add_still_r hprod_still_l hprod_still_r scale_still tr_still
+  mul_still_l mul_still_r stack_still : still.
 
 (* ---------- equality of entries, where both sides are sums of products ---------- *)
 

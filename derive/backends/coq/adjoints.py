@@ -127,8 +127,18 @@ class Transposed:
         return self._sides(
             expr,
             arriving,
-            _Side(left, f"({da} * {b})", f"{lemma}_l {into} {arriving} {da} {b}", f"({arriving} * {b})"),
-            _Side(right, f"({a} * {db})", f"{lemma}_r {into} {arriving} {a} {db}", f"({arriving} * {a})"),
+            _Side(
+                left,
+                f"({da} * {b})",
+                f"{lemma}_l {into} {arriving} {da} {b}",
+                f"({arriving} * {b})",
+            ),
+            _Side(
+                right,
+                f"({a} * {db})",
+                f"{lemma}_r {into} {arriving} {a} {db}",
+                f"({arriving} * {a})",
+            ),
         )
 
     def _product(self, expr: Expr, arriving: str) -> Step:
@@ -141,11 +151,15 @@ class Transposed:
             expr,
             arriving,
             _Side(
-                left, f"({da} *[{k}] {b})", f"dot_mul_l {into} {da} {b}",
+                left,
+                f"({da} *[{k}] {b})",
+                f"dot_mul_l {into} {da} {b}",
                 f"({arriving} *[{columns}] {b}^T)",
             ),
             _Side(
-                right, f"({a} *[{k}] {db})", f"dot_mul_r {into} {a} {db}",
+                right,
+                f"({a} *[{k}] {db})",
+                f"dot_mul_r {into} {a} {db}",
                 f"({a}^T *[{rows}] {arriving})",
             ),
         )
@@ -172,9 +186,7 @@ class Transposed:
     def _stack(self, expr: Expr, arriving: str) -> Step:
         first, others = halves(expr)
         rows, rest = size(first.shape[0]), piled(others)
-        lemma = (
-            f"dot_stack {rows} {rest} 1 {arriving} {self._moved(first)} {self._moved(others)}"
-        )
+        lemma = f"dot_stack {rows} {rest} 1 {arriving} {self._moved(first)} {self._moved(others)}"
         steps = []
         for piece, start in ((first, "0"), (others, rows)):
             below = f"(mrows {start} {arriving})"

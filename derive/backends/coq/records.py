@@ -63,7 +63,17 @@ class Record:
             f"Record D{d} (a : R -> {t}) (z : R) (da : {t}) : Prop := mkD{d} {{ {curve} }}.",
             f"Lemma D{d}_const (a : {t}) z : D{d} (fun _ => a) z {still}.",
             f"Proof. exact (mkD{d} (fun _ => a) z {still} {blanks}). Qed.",
+            *self._changes(),
             "",
+        ]
+
+    def _changes(self) -> list[str]:
+        """For each field, the record with another value there."""
+        return [
+            f"Definition with_{f} (a : {self.type}) (m : mat) : {self.type} := "
+            + self.made(["m" if g == f else f"({g} a)" for g, _ in self.fields])
+            + "."
+            for f, _ in self.fields
         ]
 
 

@@ -27,7 +27,18 @@ from derive.expressions import (
     parts_of,
 )
 
-__all__ = ["ADJOINT", "MOVED", "POINT", "Names", "grouped", "number", "piled", "shape", "size", "written"]
+__all__ = [
+    "ADJOINT",
+    "MOVED",
+    "POINT",
+    "Names",
+    "grouped",
+    "number",
+    "piled",
+    "shape",
+    "size",
+    "written",
+]
 
 # What definitions are functions of: a step's arguments, how they move, what arrives from later.
 POINT = "p x s"
@@ -37,7 +48,9 @@ ADJOINT = f"{POINT} dy carry"
 Names = Mapping[str, str]
 
 # Words of Coq and of the generated file that a size may not be called.
-_TAKEN = frozenset("p x s dp dx ds dy carry z u i j a b R S O T l dl lT dlT xs s0 dot delta".split())
+_TAKEN = frozenset(
+    "p x s dp dx ds d dv dy carry z u i j k a b R S O T M l dl lT dlT xs ss s0 H dot delta".split()
+)
 
 
 def size(expr: sp.Expr) -> str:
