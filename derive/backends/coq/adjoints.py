@@ -123,22 +123,12 @@ class Transposed:
         left, right = halves(expr)
         a, b = (written(half, self.curves.names) for half in (left, right))
         da, db = self._moved(left), self._moved(right)
-        into, lemma = shape(expr), "dot_hprod"
+        into = f"{shape(expr)} {arriving}"
         return self._sides(
             expr,
             arriving,
-            _Side(
-                left,
-                f"({da} * {b})",
-                f"{lemma}_l {into} {arriving} {da} {b}",
-                f"({arriving} * {b})",
-            ),
-            _Side(
-                right,
-                f"({a} * {db})",
-                f"{lemma}_r {into} {arriving} {a} {db}",
-                f"({arriving} * {a})",
-            ),
+            _Side(left, f"({da} * {b})", f"dot_hprod_l {into} {da} {b}", f"({arriving} * {b})"),
+            _Side(right, f"({a} * {db})", f"dot_hprod_r {into} {a} {db}", f"({arriving} * {a})"),
         )
 
     def _product(self, expr: Expr, arriving: str) -> Step:

@@ -133,10 +133,9 @@ class Curves:
         text: Callable[[Expr], str] = lambda e: written(e, self.names)
         blanks = " _" * (7 if lemma == "D_mul" else 6)
         if a is None:
-            moved = b and Derivative(
+            return b and Derivative(
                 f"({text(left)} {sign} {b.moved})", f"({lemma}_r{blanks} {b.proof})"
             )
-            return moved
         if b is None:
             return Derivative(f"({a.moved} {sign} {text(right)})", f"({lemma}_l{blanks} {a.proof})")
         moved_text = f"({a.moved} {sign} {text(right)} + {text(left)} {sign} {b.moved})"

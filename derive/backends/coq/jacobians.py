@@ -9,11 +9,10 @@ from collections.abc import Iterator
 from derive.backends.coq.context import Context
 from derive.backends.coq.writing import MOVED, POINT, shape, written
 from derive.cell import Variable
-from derive.differentials import is_zero, tangent
+from derive.differentials import differential, is_zero, tangent
 from derive.expressions import Expr, Name
 from derive.normal_form import TooLargeError, equal
 from derive.rules import push
-from derive.differentials import differential
 from derive.theorems.memory import along, memories, path_factor
 
 __all__ = ["jacobians", "paths"]
@@ -95,28 +94,29 @@ def _paths(c: Context) -> Iterator[str]:
         except TooLargeError:
             holds = False
         if not holds:
-            yield f"(* {y}: its path factor is not the whole of its direct derivative j_{y}_{y}. *)\n"
+            yield f"(* {y}: its path factor is not all of its direct derivative j_{y}_{y}. *)\n"
             continue
         moved = "".join(f", j_{n.name}_{y}" for n in _moving(c, state))
-        yield f"Definition path_{y} {POINT} : mat := {written(path_factor(g, state), c.values)}%mat."
-        yield f"Lemma path_{y}_only {POINT} d : meq {of} (j_{y}_{y} {POINT} d) (path_{y} {POINT} * d)."
+        factor = written(path_factor(g, state), c.values)
+        yield f"Definition path_{y} {POINT} : mat := {factor}%mat."
+        yield f"Lemma path_{y}_only {POINT} d :"
+        yield f"  meq {of} (j_{y}_{y} {POINT} d) (path_{y} {POINT} * d)."
         yield f"Proof. unfold path_{y}{moved}. entry. Qed."
         yield f"Fixpoint frozen_{y} p xs (ss : nat -> st) (C : mat) (t : nat) : mat :="
         yield "  match t with"
         yield "  | O => C"
         yield f"  | S t' => s_{y} (step p (xs t') (with_s_{y} (ss t') (frozen_{y} p xs ss C t')))"
         yield "  end."
+        frozen = f"frozen_{y} p xs ss (C u)"
         state_at = f"(with_s_{y} (ss t) (frozen_{y} p xs ss (C z) t))"
-        yield f"(* Everything but {y} frozen at ss: T steps multiply a change by the factors' product. *)"
+        yield f"(* All but {y} frozen at ss: T steps multiply a change by the factors' product. *)"
         yield f"Theorem path_{y}_over_T p xs ss (C : R -> mat) z d T :"
         yield f"  (forall t, (t < T)%nat -> smooth p (xs t) {state_at}) -> Dmat {of} C z d ->"
         yield f"  Dmat {of} (fun u => frozen_{y} p xs ss (C u) T) z"
         yield f"    (product (fun t => path_{y} p (xs t) {state_at}) T * d)%mat."
         yield "Proof."
-        yield f"  intros Hs H. apply (D_path {of} (fun u => frozen_{y} p xs ss (C u))); [exact H|].".replace(
-            "(u))", "u))"
-        )
+        yield f"  intros Hs H. apply (D_path {of} (fun u => {frozen})); [exact H|]."
         yield "  intros t D Ht HD. eapply Dmat_eq;"
-        yield f"    [exact (direct_{y}_{y} p (xs t) (ss t) (fun u => frozen_{y} p xs ss (C u) t) z D"
+        yield f"    [exact (direct_{y}_{y} p (xs t) (ss t) (fun u => {frozen} t) z D"
         yield f"      (Hs t Ht) HD) | apply path_{y}_only]."
         yield "Qed.\n"

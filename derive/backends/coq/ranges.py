@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from derive.backends.coq.context import Context
 from derive.backends.coq.writing import POINT
@@ -96,8 +97,8 @@ def _factor(kept: Expr, lag: Expr, known: Mapping[str, _Kind]) -> Expr | None:
     return gate if name is not None and known.get(name.name) is GATE else None
 
 
-def _complemented(expr: Expr | None) -> Expr | None:
-    """The z of 1 - z."""
+def _complemented(expr: Expr) -> Any:
+    """The name z of 1 - z; None if it is not that."""
     if not isinstance(expr, MatAdd) or len(expr.args) != 2:
         return None
     one, rest = expr.args
@@ -139,19 +140,20 @@ def _memory(state: Variable, gate: Expr, added: Expr) -> Iterator[str]:
 
 def _blend(state: Variable, gate: Expr, candidate: str) -> Iterator[str]:
     y, plain = state.name, isinstance(gate, MatrixSymbol)
-    name = gate.name if plain else _complemented(gate).name
+    name = (gate if plain else _complemented(gate)).name
     v = f"v_{name} {POINT} i j"
     k = f"({v})" if plain else f"(1 - {v})"
     shown = f"(range_{name} {POINT} i j) (range_{candidate} {POINT} i j)"
     yield f"Lemma blends_{y} {POINT} i j M : 1 <= M ->"
     yield f"  Rabs (s_{y} s i j) <= M -> Rabs ({_entry(y)}) <= M."
     yield f"Proof. intros HM H. unfold v_{y}. unfold_entries. generalize {shown}. intros."
-    yield "  match goal with |- Rabs ?e <= _ =>"
-    yield f"    replace e with ({k} * s_{y} s i j + (1 - {k}) * v_{candidate} {POINT} i j) by ring end."
+    blend = f"{k} * s_{y} s i j + (1 - {k}) * v_{candidate} {POINT} i j"
+    yield f"  match goal with |- Rabs ?e <= _ => replace e with ({blend}) by ring end."
     yield "  apply blend_step; [split; lra | apply Rabs_le; lra | exact H]. Qed."
     yield f"Theorem bounded_{y} p xs s0 T i j :"
     yield f"  Rabs (s_{y} (run par inp st step p xs s0 T) i j) <= Rmax (Rabs (s_{y} s0 i j)) 1."
     yield "Proof."
     yield "  induction T; [simpl; apply Rmax_l|]."
-    yield f"  apply (blends_{y} p (xs T) (run par inp st step p xs s0 T) i j); [apply Rmax_r | exact IHT]."
+    yield f"  apply (blends_{y} p (xs T) (run par inp st step p xs s0 T) i j);"
+    yield "    [apply Rmax_r | exact IHT]."
     yield "Qed."

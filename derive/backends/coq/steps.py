@@ -1,4 +1,4 @@
-"""One step in Coq: its equations, how it moves, and that this is its derivative along every curve."""
+"""One step in Coq: its equations, how it moves, and that this is its derivative on every curve."""
 
 from collections.abc import Iterator
 

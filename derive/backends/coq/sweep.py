@@ -31,7 +31,7 @@ def sweep(c: Context) -> Iterator[str]:
 
 def transposes(c: Context) -> Iterator[str]:
     """One lemma for each equation that a cotangent reaches."""
-    yield "(* ---------- each equation's part of it is the transpose of how it moves ---------- *)\n"
+    yield "(* ---------- each equation's part is the transpose of how it moves ---------- *)\n"
     assigned = {a.name: a for a in c.gradients.forward}
     for found in c.reached():
         yield from _transpose(c, assigned[found.of.name])

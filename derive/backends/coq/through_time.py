@@ -101,7 +101,8 @@ def through_time(c: Context) -> Iterator[str]:
     yield f"Definition grad_state := BPTT.grad_state {TYPES} mat step out adjS."
     yield "Definition input_at := BPTT.input_at inp."
     yield "Definition out_moves (s : R -> st) z ds (H : Ds s z ds) :"
-    yield f"  Dmat {output} (fun u => out (s u)) z (out ds) := curve_s_{c.cell.output.name} s z ds H.\n"
+    yield f"  Dmat {output} (fun u => out (s u)) z (out ds)"
+    yield f"  := curve_s_{c.cell.output.name} s z ds H.\n"
     for kind in KINDS:
         still = [t[letter] for t in (STILL, CONSTANT) for letter in "pxs" if letter != kind.letter]
         if kind.letter == "x":  # where the other steps' inputs stand still

@@ -49,7 +49,28 @@ Names = Mapping[str, str]
 
 # Words of Coq and of the generated file that a size may not be called.
 _TAKEN = frozenset(
-    "p x s dp dx ds d dv dy carry z u i j k a b R S O T M l dl lT dlT xs ss s0 H dot delta".split()
+    (
+        *(
+            "p",
+            "x",
+            "s",
+            "dp",
+            "dx",
+            "ds",
+            "d",
+            "dv",
+            "dy",
+            "carry",
+            "z",
+            "u",
+            "i",
+            "j",
+            "k",
+            "a",
+            "b",
+        ),
+        *("R", "S", "O", "T", "M", "H", "l", "dl", "lT", "dlT", "xs", "ss", "s0", "dot", "delta"),
+    )
 )
 
 
