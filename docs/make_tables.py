@@ -4,9 +4,11 @@ A table stands between `<!-- table: NAME -->` and `<!-- end -->`; what is there 
 """
 
 import ast
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import sympy as sp
 from sympy.core.function import AppliedUndef
@@ -17,8 +19,9 @@ from derive.primitives import PRIMITIVES, Primitive
 from derive.rules import RULES
 from derive.theorems import THEOREMS
 from derive.theorems.row import MustFail
-from verify.conventions import CONVENTIONS, blocks
+from verify.conventions import CONVENTIONS, RELATIONS, Convention, Relation, Stack
 from verify.deviations.table import DEVIATIONS
+from verify.precisions import LOWER
 from verify.properties import PROPERTIES
 
 HERE = Path(__file__).parent
@@ -144,6 +147,11 @@ def _properties() -> str:
     return _table(("property", "must hold because"), rows)
 
 
+def _precisions() -> str:
+    rows = ((f"`{row.name}`", row.said) for row in LOWER.values())
+    return _table(("name", "computes"), rows)
+
+
 def _rooms() -> str:
     text = (HERE.parent / "tests" / "test_flow.py").read_text(encoding="utf-8")
     flow = re.search(r"^FLOW = (\(.*?^\))", text, re.DOTALL | re.MULTILINE)
@@ -161,11 +169,49 @@ def _purpose(room: str) -> str:
 
 
 def _conventions() -> str:
+    found = json.loads((HERE / "conventions" / "results.json").read_text(encoding="utf-8"))
     rows = (
-        (f"`{c.name}`", "; ".join(f"`{a}` = {', '.join(b)}" for a, b in blocks(c).items()))
+        (f"`{c.name}`", _library(c), _arrays(c), c.sequence, _checked(found.get(c.name)))
         for c in CONVENTIONS.values()
     )
-    return _table(("name", "arrays, each with its blocks along the first axis, in order"), rows)
+    return _table(("name", "computes", "arrays", "x", "compared with"), rows)
+
+
+def _library(row: Convention) -> str:
+    shown = f"[{row.library}]({row.source})" if row.source.startswith("https") else row.library
+    return shown + "".join(f"; no place for {name}" for name in row.missing)
+
+
+def _arrays(row: Convention) -> str:
+    """The blocks of each array, with how they lie where it has more than one axis."""
+    found = []
+    for array, stacks in row.arrays.items():
+        shown = " then ".join(
+            f"{', '.join(n for names in row.names(s) for n in names)}{_axes(s)}" for s in stacks
+        )
+        found.append(f"`{array}` = {shown}")
+    less = (f"{name} holds {constant:g} less" for name, constant in row.offsets.items())
+    return "; ".join([*found, *less])
+
+
+def _axes(stack: Stack) -> str:
+    return "" if stack.axes == "r" else f" `{stack.axes}`"
+
+
+def _checked(found: Mapping[str, Any] | None) -> str:
+    return f"{found['with']}: {found['share of bound']:g}" if found else "its source"
+
+
+def _relations() -> str:
+    rows = (
+        (f"`{r.first}`", f"`{r.second}`", "none do" if r.apart else _moved(r), r.reason)
+        for r in RELATIONS
+    )
+    return _table(("cell", "cell", "the second's parameters", "because"), rows)
+
+
+def _moved(row: Relation) -> str:
+    return ", ".join(f"{n} = {s}" for n, s in row.second_from.items()) or "the same"
 
 
 def _deviations() -> str:
@@ -183,7 +229,9 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "theorems": _theorems,
     "rooms": _rooms,
     "properties": _properties,
+    "precisions": _precisions,
     "conventions": _conventions,
+    "relations": _relations,
     "deviations": _deviations,
 }
 

@@ -64,7 +64,7 @@ WRONG = (
     Wrong(
         "one gradient off by 1e-7",
         grads(lambda g, *_: having(g, "U_g", g["U_g"] * (1 + 1e-7))),
-        ("gradients", "differences"),
+        ("gradients", "differences", "Taylor slope", "complex step"),
     ),
     Wrong(
         "backward reads U transposed",

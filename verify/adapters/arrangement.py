@@ -37,7 +37,7 @@ def arrangement(given: Given, cell: Cell, vectors: Vectors = "flat") -> Arrangem
 
 def _places(row: Convention, shapes: Shapes) -> dict[str, Place]:
     numbers = {n: 1.0 + i for n, i in numbered(shapes).items()}
-    ones = {n: np.ones(shape) for n, shape in shapes.items()}
+    ones = {n: np.full(shape, float(n not in row.missing)) for n, shape in shapes.items()}
     constants = from_cell(row, {n: np.zeros(shape) for n, shape in shapes.items()})
     values, factors = from_cell(row, ones), gradients_from_cell(row, ones)
     ids = gradients_from_cell(row, numbers)

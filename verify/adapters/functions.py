@@ -8,12 +8,13 @@ import numpy as np
 
 from derive import zoo
 from derive.cell import Cell
-from verify.adapters.arrangement import Given, arrangement
+from verify.adapters.arrangement import Given, arrangement, named
 from verify.adapters.axes import check_axes, from_axes, to_axes
 from verify.adapters.blocks import Vectors
 from verify.adapters.limits import Limits
 from verify.adapters.places import Arrangement
 from verify.adapters.restricting import refuse
+from verify.conventions import Convention
 from verify.kernels import Array, Arrays, Example, shape_of, sizes_of
 
 __all__ = ["Adapted", "adapt"]
@@ -152,6 +153,9 @@ def adapt(
     kept = replace(kept, **limited)
     if "B" not in x or "B" not in state:
         kept = replace(kept, rows=1)
+    if isinstance(arrays, str | Convention):
+        missing = named(arrays, loaded).missing.keys()
+        kept = replace(kept, absent=tuple(sorted({*kept.absent, *missing})))
     return Adapted(
         cell=loaded,
         run=forward,

@@ -29,6 +29,8 @@ class Limits:
         absent: parameters that it has not: they are zero.
         absolute: functions that it computes with an error that is small in absolute terms only, as
             with tanh(z) = 2*sigmoid(2*z) - 1.
+        precision: the name of a row of `verify.precisions`, if it computes in a lower precision
+            than that of its inputs.
         finite: whether what lies beyond a row's end must be finite, too.
         sizes: the cell's dimensions that are fixed, by name.
         gradients: whether there are any.
@@ -46,6 +48,7 @@ class Limits:
     outputs: bool = True
     absent: tuple[str, ...] = ()
     absolute: tuple[str, ...] = ()
+    precision: str = ""
     finite: bool = False
     sizes: Mapping[str, int] = field(default_factory=dict)
     gradients: bool = True
