@@ -1,6 +1,6 @@
 """Direct derivatives of states by lagged states, and additive paths over T steps.
 
-Direct: the other states of step t-1, parameters and inputs stand still. `j_Y_Z` says how Y at step
+Direct: the other states of step t-1, parameters and inputs stand still. `j_Y__Z` says how Y at step
 t moves when Z at step t-1 moves by d.
 """
 
@@ -45,24 +45,24 @@ def _chain(c: Context, lag: Variable, moved: dict[Name, Expr]) -> Iterator[str]:
     """How each name moves with a lag, and that this is what is left of its differential."""
     z = lag.name
     names = c.values | {tangent(lag.before).name: "d"}
-    names |= {tangent(n).name: f"(j_{n.name}_{z} {POINT} d)" for n in moved}
+    names |= {tangent(n).name: f"(j_{n.name}__{z} {POINT} d)" for n in moved}
     for name, value in moved.items():
-        yield f"Definition j_{name.name}_{z} {POINT} d : mat := {written(value, names)}%mat."
+        yield f"Definition j_{name.name}__{z} {POINT} d : mat := {written(value, names)}%mat."
     still = MOVED.replace("dp dx ds", f"pzero xzero (with_s_{z} szero d)")
     for a in c.gradients.forward:
-        into = f"j_{a.name}_{z} {POINT} d" if a.symbol in moved else "mzero"
-        mine = f", j_{a.name}_{z}" if a.symbol in moved else ""
-        before = ", ".join(f"?left_{name}_{z}" for name in c.reads(a))
+        into = f"j_{a.name}__{z} {POINT} d" if a.symbol in moved else "mzero"
+        mine = f", j_{a.name}__{z}" if a.symbol in moved else ""
+        before = ", ".join(f"?left_{name}__{z}" for name in c.reads(a))
         rewritten = f"rewrite {before}. " if before else ""
-        yield f"Lemma left_{a.name}_{z} {POINT} d : d_{a.name} {still} = {into}."
+        yield f"Lemma left_{a.name}__{z} {POINT} d : d_{a.name} {still} = {into}."
         yield f"Proof. unfold d_{a.name}{mine}. {rewritten}unfold with_s_{z}. still. Qed."
 
 
 def _block(c: Context, state: Variable, lag: Variable, moves: bool) -> Iterator[str]:
     y, z = state.name, lag.name
     curve = f"(fun u => with_s_{z} s (C u))"
-    into = f"(j_{y}_{z} p x (with_s_{z} s (C z)) d)" if moves else "mzero"
-    yield f"Theorem direct_{y}_{z} {POINT} (C : R -> mat) z d : smooth p x (with_s_{z} s (C z)) ->"
+    into = f"(j_{y}__{z} p x (with_s_{z} s (C z)) d)" if moves else "mzero"
+    yield f"Theorem direct_{y}__{z} {POINT} (C : R -> mat) z d : smooth p x (with_s_{z} s (C z)) ->"
     yield f"  Dmat {shape(lag.now)} C z d ->"
     yield f"  Dmat {shape(state.now)} (fun u => s_{y} (step p x (with_s_{z} s (C u)))) z {into}."
     yield "Proof."
@@ -72,7 +72,7 @@ def _block(c: Context, state: Variable, lag: Variable, moves: bool) -> Iterator[
     yield f"  intros Hs HC. assert (HS := mkDs {curve} z (with_s_{z} szero d) {fields})."
     yield f"  assert (G := moves_{y} (fun _ => p) (fun _ => x) {curve} z pzero xzero"
     yield f"    (with_s_{z} szero d) Hs (Dp_const p z) (Dx_const x z) HS)."
-    yield f"  rewrite left_{y}_{z} in G. exact G."
+    yield f"  rewrite left_{y}__{z} in G. exact G."
     yield "Qed."
 
 
@@ -94,13 +94,13 @@ def _paths(c: Context) -> Iterator[str]:
         except TooLargeError:
             holds = False
         if not holds:
-            yield f"(* {y}: its path factor is not all of its direct derivative j_{y}_{y}. *)\n"
+            yield f"(* {y}: its path factor is not all of its direct derivative j_{y}__{y}. *)\n"
             continue
-        moved = "".join(f", j_{n.name}_{y}" for n in _moving(c, state))
+        moved = "".join(f", j_{n.name}__{y}" for n in _moving(c, state))
         factor = written(path_factor(g, state), c.values)
         yield f"Definition path_{y} {POINT} : mat := {factor}%mat."
         yield f"Lemma path_{y}_only {POINT} d :"
-        yield f"  meq {of} (j_{y}_{y} {POINT} d) (path_{y} {POINT} * d)."
+        yield f"  meq {of} (j_{y}__{y} {POINT} d) (path_{y} {POINT} * d)."
         yield f"Proof. unfold path_{y}{moved}. entry. Qed."
         yield f"Fixpoint frozen_{y} p xs (ss : nat -> st) (C : mat) (t : nat) : mat :="
         yield "  match t with"
@@ -117,6 +117,6 @@ def _paths(c: Context) -> Iterator[str]:
         yield "Proof."
         yield f"  intros Hs H. apply (D_path {of} (fun u => {frozen})); [exact H|]."
         yield "  intros t D Ht HD. eapply Dmat_eq;"
-        yield f"    [exact (direct_{y}_{y} p (xs t) (ss t) (fun u => {frozen} t) z D"
+        yield f"    [exact (direct_{y}__{y} p (xs t) (ss t) (fun u => {frozen} t) z D"
         yield f"      (Hs t Ht) HD) | apply path_{y}_only]."
         yield "Qed.\n"
