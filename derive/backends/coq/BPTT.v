@@ -424,6 +424,15 @@ Proof.
       with (- ln (bsum k (fun l0 => exp (F z l0 j)))) by ring.
     rewrite exp_Ropp, exp_ln by exact P. ring.
 Qed.
+(* The square of a curve's length: there are losses. *)
+Lemma D_square r c F z A : Dmat r c F z A ->
+  derivable_pt_lim (fun u => dot r c (F u) (F u)) z (dot r c (2 .* F z)%mat A).
+Proof.
+  intros H. unfold dot, mscale.
+  apply (D_bsum r (fun u i => bsum c (fun j => F u i j * F u i j))). intros i Hi.
+  apply (D_bsum c (fun u j => F u i j * F u i j)). intros j Hj.
+  eapply D_eq; [apply (derivable_pt_lim_mult (fun u => F u i j) (fun u => F u i j)); auto | ring].
+Qed.
 Lemma D_update r c A a b z : Dmat r c (fun u => update A a b u) z (unit_at a b).
 Proof.
   intros i j Hi Hj. unfold update, unit_at, delta. destruct (Nat.eqb i a), (Nat.eqb j b);

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from derive.backends.coq.module import LIBRARY, library_source
+from derive.backends.coq.specifications import specification
 from derive.errors import UsageError
 
 __all__ = ["AXIOMS", "Checked", "check", "installed"]
@@ -21,14 +22,14 @@ AXIOMS = frozenset(
         "functional_extensionality_dep",
     }
 )
-# What would let a file prove anything.
+# What would let a file prove anything, or do anything but prove.
 FORBIDDEN = re.compile(
-    r"\b(Admitted|admit|give_up|Axioms?|Parameters?|Conjecture|Hypothes[ie]s|Unset|bypass_check"
-    r"|Abort|Declare\s+ML|LoadPath|Load|Redirect|Extraction)\b"
+    r"\b(Admitted|admit|give_up|Axioms?|Parameters?|Conjectures?|Hypothes[ie]s|Unset|Abort"
+    r"|bypass_check|ML|LoadPath|Load|Redirect|Extraction|Cd|Drop)\b"
 )
+SECONDS = 600
 _NAME = re.compile(r"^\s*(?:Theorem|Lemma)\s+([\w']+)", re.MULTILINE)
 _COMMENT = re.compile(r"\(\*.*?\*\)", re.DOTALL)
-SECONDS = 600
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Checked:
 
     Attributes:
         accepted: whether every proof was, and nothing but `AXIOMS` is assumed.
-        proved: names of the theorems and lemmas, if accepted.
+        proved: names of the theorems and lemmas of all files, if accepted.
         axioms: what they rest on.
         reason: why it was not accepted: Coq's message, with the lemma it stopped at.
     """
@@ -53,52 +54,59 @@ def installed() -> bool:
     return shutil.which("coqc") is not None
 
 
-def check(source: str, *others: tuple[str, str], seconds: float = SECONDS) -> Checked:
-    """Have Coq check a file, after its library and `others`.
+def check(source: str, specified: str = "", *, seconds: float = SECONDS) -> Checked:
+    """Have Coq check a generated file, and that it meets a specification.
 
-    Everything is copied to an empty folder; the library is the one that is shipped.
+    Everything is copied to an empty folder; library and specification are the shipped ones.
 
     Args:
         source: the text of the file.
-        others: (name, text) of files that it requires, in order, without their '.v'.
+        specified: the name of a specification; '' for none.
+        seconds: for each file.
 
     Raises:
-        UsageError: no Coq is installed.
+        UsageError: no Coq is installed, or no such specification.
     """
+    others = specification(specified) if specified else ()
     if not installed():
         raise UsageError(
             "coqc was not found: install Coq 8.16 or later (Debian: "
             "apt-get install --no-install-recommends coq)"
         )
-    found = FORBIDDEN.search(_COMMENT.sub(" ", source))
+    bare = _COMMENT.sub(" ", source)
+    found = FORBIDDEN.search(bare)
     if found:
-        line = source[: source.find(found[0])].count("\n") + 1
-        return Checked(False, reason=f"line {line}: '{found[0]}' has no place in a proof")
-    names = tuple(_NAME.findall(_COMMENT.sub(" ", source)))
+        return Checked(False, reason=f"'{found[0]}' has no place in a proof")
+    library = (LIBRARY.removesuffix(".v"), library_source())
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        required = [(LIBRARY.removesuffix(".v"), library_source()), *others]
-        for name, text in [*required, ("Checked", source)]:
-            (folder / f"{name}.v").write_text(text, encoding="utf-8")
-            said = _coqc(folder, name, seconds)
+        for name, text in (library, ("Cell", source), *others):
+            said = _said(folder, name, text, seconds)
             if said:
-                return Checked(False, reason=_where(text, said))
-        everything = "".join(f"(Checked.{name}, " for name in names) + "tt" + ")" * len(names)
-        asked = f"Definition everything := {everything}.\nPrint Assumptions everything.\n"
-        (folder / "Axioms.v").write_text(f"Require Checked.\n{asked}", encoding="utf-8")
-        done = _run(folder, "Axioms", seconds)
-        if done.returncode != 0:
-            return Checked(False, names, reason=_where("", done.stderr))
-        output = done.stdout
-    axioms = tuple(sorted(set(re.findall(r"^([\w.']+)\s*:", output, re.MULTILINE)) - {"Axioms"}))
+                return Checked(False, reason=f"{name}.v: {_where(text, said)}")
+        return _axioms(folder, (("Cell", bare), *others), seconds)
+
+
+def _axioms(folder: Path, texts: tuple[tuple[str, str], ...], seconds: float) -> Checked:
+    """Everything that is proved, and what it rests on."""
+    names = [f"{module}.{name}" for module, text in texts for name in _NAME.findall(text)]
+    everything = "".join(f"({name}, " for name in names) + "tt" + ")" * len(names)
+    required = " ".join(module for module, _ in texts)
+    text = f"Require {required}.\nDefinition everything := {everything}.\n"
+    (folder / "All.v").write_text(f"{text}Print Assumptions everything.\n", encoding="utf-8")
+    done = _run(folder, "All", seconds)
+    if done.returncode != 0:
+        return Checked(False, reason=f"All.v: {_where(text, done.stderr)}")
+    listed = re.findall(r"^([\w.']+)\s*:", done.stdout, re.MULTILINE)
+    axioms = tuple(sorted(set(listed) - {"Axioms"}))
     foreign = [name for name in axioms if name not in AXIOMS]
-    if foreign:
-        return Checked(False, names, axioms, f"rests on {', '.join(foreign)}")
-    return Checked(True, names, axioms)
+    reason = f"rests on {', '.join(foreign)}" if foreign else ""
+    return Checked(not foreign, tuple(names), axioms, reason)
 
 
-def _coqc(folder: Path, name: str, seconds: float) -> str:
+def _said(folder: Path, name: str, text: str, seconds: float) -> str:
     """What Coq complains of; '' if it accepts the file."""
+    (folder / f"{name}.v").write_text(text, encoding="utf-8")
     try:
         done = _run(folder, name, seconds)
     except subprocess.TimeoutExpired:

@@ -41,7 +41,11 @@ def smoothness(c: Context) -> Iterator[str]:
     """Where that holds: away from kinks and poles."""
     yield "(* ---------- away from kinks and poles ---------- *)\n"
     found = [f"ok_{a.name} : {held}" for a in c.gradients.forward if (held := _condition(c, a))]
-    yield f"Record smooth {POINT} : Prop := mksmooth {{ {'; '.join(found)} }}.\n"
+    yield f"Record smooth {POINT} : Prop := mksmooth {{ {'; '.join(found)} }}."
+    if not found:
+        yield f"Lemma smooth_everywhere {POINT} : smooth {POINT}."
+        yield f"Proof. exact (mksmooth {POINT}). Qed."
+    yield ""
 
 
 def _condition(c: Context, assignment: Assignment) -> str:

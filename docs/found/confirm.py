@@ -1,0 +1,76 @@
+"""A layer's gradient beside differences of its own forward, with nothing that verify judges by.
+
+`python docs/found/confirm.py NAME` prints the entry that is furthest off, as JSON. Only inputs and
+the adapter are shared with `verify`: what is compared are two numbers of the layer's own.
+"""
+
+import json
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from layers import LAYERS
+
+from derive import zoo
+from verify.adapters.restricting import within
+from verify.kernels import Example
+from verify.loading import load_implementation
+from verify.strategies import make_example
+
+
+def main(name: str) -> int:
+    """Print the worst entry of a layer."""
+    (layer,) = [row for row in LAYERS if row.name == name]
+    cell = zoo.load(layer.cell)
+    kernel = load_implementation(f"{name}.py:kernel", cell=cell)
+    sizes = {str(d): 2 + k for k, d in enumerate(cell.dimensions)}
+    whole = make_example(cell, steps=3, batch=2, sizes=sizes, seed=5)
+    example = within(kernel.limits, whole)
+    print(json.dumps(worst(kernel, example)))
+    return 0
+
+
+def worst(kernel: Any, example: Example) -> dict[str, Any]:
+    """The entry of a gradient that is furthest from a difference quotient, relative to both."""
+    (x_name,) = example.inputs
+    leaves = {**example.params, x_name: example.inputs[x_name]}
+    leaves |= {f"{n}_0": abs(a) for n, a in (example.state_0 or {}).items()}  # as some ask
+    leaves = {n: np.array(a) for n, a in leaves.items()}
+
+    def run() -> tuple[Any, Mapping[str, Any], Any]:
+        state = {n: leaves[f"{n}_0"] for n in example.state_0 or {}}
+        params = {n: leaves[n] for n in example.params}
+        return kernel.forward(params, leaves[x_name], state or None)
+
+    def loss() -> float:
+        y, last, _ = run()
+        pairs = [(example.dy, y), *((a, last[n]) for n, a in (example.dstate_T or {}).items())]
+        known = [(a, b) for a, b in pairs if a is not None and b is not None]
+        return sum(float(np.vdot(np.float64(a), np.float64(b))) for a, b in known)
+
+    params = {n: leaves[n] for n in example.params}
+    grads = kernel.backward(params, run()[2], example.dy, example.dstate_T)
+    step = 1e-2 if example.dtype == np.float32 else 1e-4
+    found: dict[str, Any] = {"entry": "", "theirs": 0.0, "differences": 0.0}
+    for name, grad in grads.items():
+        for place in np.ndindex(leaves[name].shape):
+            here = leaves[name][place]
+            quotients = []
+            for size in (step, step / 2):
+                values = []
+                for moved in (here + size, here - size):
+                    leaves[name][place] = moved
+                    values.append(loss())
+                quotients.append((values[0] - values[1]) / (2 * size))
+            leaves[name][place] = here
+            difference = (4 * quotients[1] - quotients[0]) / 3  # Richardson
+            theirs = float(np.asarray(grad)[place])
+            if abs(theirs - difference) >= abs(found["theirs"] - found["differences"]):
+                entry = name + str(list(place))
+                found = {"entry": entry, "theirs": theirs, "differences": difference}
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
