@@ -64,6 +64,12 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--profile", default="default", metavar="NAME", help="quick, default or thorough"
     )
+    run.add_argument(
+        "--precision",
+        default="",
+        metavar="NAME",
+        help="what it computes in, if lower than its inputs: float32, bfloat16, tf32 and others",
+    )
     run.set_defaults(command=_run)
     mutants = commands.add_parser("mutants", help="how many known bugs are seen, and named")
     mutants.add_argument(
@@ -88,6 +94,26 @@ def _parser() -> argparse.ArgumentParser:
     nodes.add_argument("-o", "--output", metavar="FOLDER", required=True, help="where to")
     nodes.add_argument("--seed", type=int, default=0, metavar="N", help="default 0")
     nodes.set_defaults(command=_node_tests)
+    convert = commands.add_parser("convert", help="move a layer's parameters between libraries")
+    convert.add_argument("file", metavar="IN.npz", help="the arrays of one layer, by their names")
+    convert.add_argument("--from", dest="source", metavar="CONVENTION", required=True)
+    convert.add_argument(
+        "--to", dest="target", metavar="CONVENTION", required=True, help="as torch.lstm; or a cell"
+    )
+    convert.add_argument("-o", "--output", metavar="OUT.npz", required=True, help="where to")
+    convert.add_argument(
+        "--size",
+        action="append",
+        default=[],
+        metavar="NAME=N",
+        help="a size that the shapes do not tell, as n=4 of a flat array",
+    )
+    convert.add_argument("--direction", type=int, metavar="N", help="0 or 1 (default: all)")
+    convert.add_argument(
+        "--prefix", default="", metavar="TEXT", help="of the layer's arrays in a model, as 'rnn.'"
+    )
+    convert.add_argument("--json", action="store_true", help="print what was written as JSON")
+    convert.set_defaults(command=_convert)
     return parser
 
 
@@ -137,7 +163,8 @@ def _run(arguments: argparse.Namespace) -> int:
             kernel = load_implementation(text, cell=arguments.cell, convention=convention)
         journal = None
         if arguments.resume:
-            of = {n: vars(arguments)[n] for n in ("convention", "examples", "seed", "profile")}
+            names = ("convention", "examples", "seed", "profile", "precision")
+            of = {n: vars(arguments)[n] for n in names}
             key = run_key(str(cell), text, **of)
             journal = opened.enter_context(Journal.open(arguments.resume, key))
         report = run(
@@ -145,7 +172,8 @@ def _run(arguments: argparse.Namespace) -> int:
             kernel,
             journal=journal,
             named=arguments.cell,
-            options=f" --convention {convention}" if convention else "",
+            options=_options(arguments),
+            precision=arguments.precision,
             examples=arguments.examples,
             seed=arguments.seed,
             profile=arguments.profile,
@@ -162,6 +190,12 @@ def _run(arguments: argparse.Namespace) -> int:
         )
     sys.stdout.write(to_json(report) if arguments.json else to_text(report))
     return EXIT_CODES[report.verdict]
+
+
+def _options(arguments: argparse.Namespace) -> str:
+    """What the command that repeats a run has beside its examples."""
+    given = {n: vars(arguments)[n] for n in ("convention", "precision")}
+    return "".join(f" --{name} {value}" for name, value in given.items() if value)
 
 
 def _mutants(arguments: argparse.Namespace) -> int:
@@ -201,6 +235,23 @@ def _node_tests(arguments: argparse.Namespace) -> int:
     from verify.vectors.command import write_node_tests
 
     print(write_node_tests(arguments.output, seed=arguments.seed))
+    return 0
+
+
+def _convert(arguments: argparse.Namespace) -> int:
+    from verify.conventions.command import convert_file
+
+    said = convert_file(
+        arguments.file,
+        arguments.source,
+        arguments.target,
+        arguments.output,
+        sizes=arguments.size,
+        direction=arguments.direction,
+        prefix=arguments.prefix,
+        as_json=arguments.json,
+    )
+    sys.stdout.write(said)
     return 0
 
 

@@ -7,6 +7,7 @@ declared: where a cell stops a gradient, they are the derivative of its value, n
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
 from typing import Any, Protocol
 
@@ -21,13 +22,17 @@ from verify.recurrence import alive
 
 __all__ = [
     "STEPS",
+    "Box",
     "Differences",
     "ForwardPass",
+    "Quotient",
     "central_differences",
     "complex_step",
     "complex_step_gradients",
     "declared_slopes",
+    "extrapolated",
     "loss",
+    "pairs_of",
     "variables",
 ]
 
@@ -81,10 +86,10 @@ class Differences:
 
 def loss(example: Example, y: Array, state_T: Arrays) -> np.longdouble:
     """<dy, y> + <dstate_T, state_T> in long double; steps beyond a row's length do not count."""
-    return np.longdouble(sum(np.sum(bar * value) for bar, value in _pairs(example, y, state_T)))
+    return np.longdouble(sum(np.sum(bar * value) for bar, value in pairs_of(example, y, state_T)))
 
 
-def _pairs(example: Example, y: Array, state_T: Arrays) -> Iterator[tuple[Array, Array]]:
+def pairs_of(example: Example, y: Array, state_T: Arrays) -> Iterator[tuple[Array, Array]]:
     """(cotangent in long double, value) for each part of the loss."""
     if example.dy is not None:
         mask = alive(example.steps, example.batch, example.lengths)[..., 0]
@@ -124,7 +129,7 @@ def central_differences(
 
     Source: Ridders (1982), Adv. Eng. Software 4:75-76, doi:10.1016/S0141-1195(82)80057-0.
     """
-    box, rng = _Box(forward, example), np.random.default_rng(seed)
+    box, rng = Box(forward, example), np.random.default_rng(seed)
     noise, centre = box.noise(rng, names), box.at({})
     value, error, chosen = {}, {}, {}
     for name, array in variables(example, names).items():
@@ -136,12 +141,12 @@ def central_differences(
             widest = STEPS[0] if reach is None else reach(name, int(flat))
             steps = [step for step in STEPS if step <= widest]
             quotients = box.quotients(name, array, int(flat), steps, centre, noise)
-            value[name].flat[flat], error[name].flat[flat] = _extrapolated(quotients)
+            value[name].flat[flat], error[name].flat[flat] = extrapolated(quotients)
     return Differences(value, error, chosen, float(noise))
 
 
 @dataclass(frozen=True)
-class _Box:
+class Box:
     """The scalar loss of a forward pass, as a function of changed arrays."""
 
     forward: ForwardPass
@@ -162,6 +167,11 @@ class _Box:
         y, state_T, _ = self.forward(params, x, state_0, lengths=lengths)
         return y, state_T
 
+    @cached_property
+    def centre(self) -> np.longdouble:
+        """The loss where nothing is changed."""
+        return self.at({})
+
     def at(self, changed: Arrays) -> np.longdouble:
         """The loss."""
         return loss(self.example, *self.run(changed))
@@ -174,7 +184,7 @@ class _Box:
         steps: Sequence[float],
         centre: np.longdouble,
         noise: np.longdouble,
-    ) -> Iterator["_Quotient"]:
+    ) -> Iterator["Quotient"]:
         """Central difference quotients at halved steps."""
         here = np.longdouble(array.flat[flat])
         if not np.isfinite(here):  # padding, as a rule; anything may stand there
@@ -191,7 +201,7 @@ class _Box:
             uneven = abs(places[0] + places[1]) / 2
             bend = abs(losses[0] - 2 * centre + losses[1]) / (width / 2) ** 2
             right, left = ((at - centre) / s for at, s in zip(losses, places, strict=True))
-            yield _Quotient(
+            yield Quotient(
                 slope=(losses[0] - losses[1]) / width,
                 noise=2 * noise / width + uneven * bend,
                 corner=right - left,
@@ -218,13 +228,13 @@ class _Box:
         y, state_T = self.run({})
         held = sum(
             np.sum(abs(bar) * np.spacing(np.abs(value))) / 2
-            for bar, value in _pairs(self.example, y, state_T)
+            for bar, value in pairs_of(self.example, y, state_T)
         )
         return np.longdouble(NOISE_REACH * spread + held)
 
 
 @dataclass(frozen=True)
-class _Quotient:
+class Quotient:
     """A central difference quotient or an entry of Romberg's table made of such.
 
     Attributes:
@@ -237,20 +247,20 @@ class _Quotient:
     noise: np.longdouble
     corner: np.longdouble
 
-    def refined(self, wider: "_Quotient", k: int) -> "_Quotient":
+    def refined(self, wider: "Quotient", k: int) -> "Quotient":
         """Column k of the table: the next term of the series in the step is gone."""
         even, odd = np.longdouble(4) ** k, np.longdouble(2) ** (2 * k - 1)
-        return _Quotient(
+        return Quotient(
             slope=(even * self.slope - wider.slope) / (even - 1),
             noise=(even * self.noise + wider.noise) / (even - 1),
             corner=(odd * self.corner - wider.corner) / (odd - 1),
         )
 
 
-def _extrapolated(quotients: Iterator[_Quotient]) -> tuple[np.longdouble, np.longdouble]:
+def extrapolated(quotients: Iterator[Quotient]) -> tuple[np.longdouble, np.longdouble]:
     """(value, error) of the best entry of Romberg's table; stops where noise has taken over."""
     value, error = np.longdouble(np.nan), np.longdouble(np.inf)
-    rows: list[list[_Quotient]] = []
+    rows: list[list[Quotient]] = []
     for quotient in quotients:
         if not np.isfinite(quotient.slope):
             rows = []
@@ -272,7 +282,7 @@ def _extrapolated(quotients: Iterator[_Quotient]) -> tuple[np.longdouble, np.lon
     return value, error if _settles([row[0] for row in rows[-3:]]) else np.longdouble(np.inf)
 
 
-def _settles(last: Sequence[_Quotient]) -> bool:
+def _settles(last: Sequence[Quotient]) -> bool:
     """Whether quotients at the smallest steps come closer to each other, or differ by noise."""
     if len(last) < 3:
         return False

@@ -3,15 +3,16 @@
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from verify.diagnosis.answers import Diagnosis, plain, told
+from verify.findings import Finding, Report, Verdict
 from verify.kernels import Array, Example, sizes_of
+from verify.precisions import lower
 from verify.properties.calling import Failure
-from verify.reproduction import Call, Script, script
+from verify.reproduction import Script, script
 
 __all__ = [
     "VERSION",
@@ -22,12 +23,11 @@ __all__ = [
     "example_lines",
     "finding_lines",
     "reproduction",
+    "setting_lines",
     "to_json",
     "to_text",
     "verdict_line",
 ]
-
-Verdict = Literal["right", "wrong", "undecided"]
 
 # Of the JSON document.
 VERSION = 1
@@ -39,62 +39,6 @@ SHOWN_ENTRIES, KEPT_ENTRIES = 40, 500
 WRITES = ("arguments kept", "arguments kept backward")
 
 
-@dataclass(frozen=True)
-class Finding:
-    """A property that fails, on the smallest example that was found.
-
-    Attributes:
-        reason: why the property must hold.
-        parameter: which result: 'y', a final state ('C_T'), a gradient under its contract name, an
-            argument; '' if none in particular.
-        cause: what is wrong, in a line.
-        index, got, expected, bound: one entry of it, and how far it may be off; None if it is not
-            about an entry.
-        also: other results that fail in the same way.
-        remark: whether it is said and leaves the verdict alone.
-        calls: what the implementation was asked while the property was judged.
-    """
-
-    property: str
-    reason: str
-    parameter: str
-    cause: str
-    example: Example
-    index: tuple[int, ...] | None = None
-    got: Any = None
-    expected: Any = None
-    bound: Any = None
-    also: tuple[str, ...] = ()
-    remark: bool = False
-    calls: tuple[Call, ...] = field(default=(), compare=False, repr=False)
-
-
-@dataclass(frozen=True)
-class Report:
-    """The verdict on an implementation.
-
-    Attributes:
-        judged: (property, on how many examples).
-        not_judged: (what, why not).
-        examples: how many were tried; after a failure fewer than were asked for.
-        asked, seed, options, named: repeat the run; `named` is what the cell was called by.
-        diagnosis: the likely cause; None if nothing is wrong or nothing was judged.
-    """
-
-    cell: str
-    implementation: str
-    verdict: Verdict
-    findings: tuple[Finding, ...]
-    judged: tuple[tuple[str, int], ...]
-    not_judged: tuple[tuple[str, str], ...]
-    examples: int
-    asked: int
-    seed: int
-    diagnosis: Diagnosis | None = None
-    options: str = ""
-    named: str = ""
-
-
 def to_text(report: Report) -> str:
     """The report as plain text, ending in a newline."""
     lines = [
@@ -102,6 +46,7 @@ def to_text(report: Report) -> str:
         f"{_count(len(report.judged), 'property', 'properties')} on "
         f"{_count(report.examples, 'example', 'examples')}, seed {report.seed}; "
         f"{sum(not finding.remark for finding in report.findings)} failed",
+        *setting_lines(report),
     ]
     if report.diagnosis is not None:
         lines += ["", *told(report.diagnosis, report.cell)]
@@ -122,12 +67,30 @@ def to_text(report: Report) -> str:
 def verdict_line(report: Report) -> str:
     """The verdict in a line."""
     name = report.implementation or "the implementation"
+    at = f"; it computes {_computes(report)}" if report.precision else ""
     said = {
-        "right": f"{name} is {report.cell} in all that was judged",
+        "right": f"{name} is {report.cell} in all that was judged{at}",
         "wrong": f"{name} is not {report.cell}, or misbehaves",
         "undecided": f"nothing of {name} could be judged",
     }
     return f"{report.verdict}: {said[report.verdict]}"
+
+
+def setting_lines(report: Report) -> list[str]:
+    """What the examples were judged in, and which of them decided nothing."""
+    lines = []
+    if report.precision:
+        how = "detected" if report.detected else "declared"
+        rest = "" if report.verdict == "wrong" else ": right at that precision"
+        lines.append(f"computes {_computes(report)} ({how}){rest}")
+    if report.replaced:
+        count = _count(report.replaced, "example, its bounds were", "examples, their bounds were")
+        lines.append(f"replaced: {count} too wide")
+    return lines
+
+
+def _computes(report: Report) -> str:
+    return lower(report.precision).said
 
 
 def again(report: Report) -> str:
@@ -231,6 +194,9 @@ def to_json(report: Report) -> str:
         "examples": report.examples,
         "asked": report.asked,
         "seed": report.seed,
+        "precision": report.precision or None,
+        "detected": report.detected,
+        "replaced": report.replaced,
     }
     return json.dumps(document, indent=2, sort_keys=True, allow_nan=False) + "\n"
 

@@ -44,18 +44,36 @@ class Precision:
         largest: the largest finite number; beyond it nothing can be said.
         absolute: functions that are accurate in absolute terms only, as tanh(z) is where it is
             2*sigmoid(2*z) - 1.
+        operands: unit to which what enters a matrix product is rounded first, and what is given.
+        functions: unit to which the argument and the value of a function are rounded.
+        off: how far a function may be from its value, where that is below one; else its share.
     """
 
     unit: float
     smallest: float
     largest: float
     absolute: tuple[str, ...] = ()
+    operands: float = 0.0
+    functions: float = 0.0
+    off: float = 0.0
 
     @classmethod
     def of(cls, dtype: npt.DTypeLike) -> "Precision":
         """The precision of a NumPy dtype, real or complex."""
         limits = np.finfo(np.dtype(dtype))
         return cls(float(limits.eps) / 2, float(limits.tiny), float(limits.max))
+
+    def over(self, other: "Precision") -> "Precision":
+        """What an evaluation has that is subject to both."""
+        return Precision(
+            max(self.unit, other.unit),
+            max(self.smallest, other.smallest),
+            min(self.largest, other.largest),
+            tuple(sorted({*self.absolute, *other.absolute})),
+            max(self.operands, other.operands),
+            max(self.functions, other.functions),
+            max(self.off, other.off),
+        )
 
 
 @dataclass(frozen=True)
@@ -91,6 +109,10 @@ class Bounded:
         # The long double reference rounds as well, by the same formula.
         self.unit = np.longdouble(ROUNDINGS * (kind.unit + own.unit))
         self.smallest = np.longdouble(ROUNDINGS * kind.smallest)
+        self.operands = np.longdouble(ROUNDINGS * kind.operands)
+        # What a function's argument is rounded to, and a unit in its last place.
+        self.narrow = np.longdouble(ROUNDINGS * kind.functions)
+        self.last = max(self.unit, self.narrow)
 
     def error(self, a: Bounds) -> Array:
         """A bound of |computed - value|."""
@@ -104,6 +126,7 @@ class Bounded:
         value = array.astype(np.longdouble)
         coarser = Precision.of(array.dtype).unit < self.precision.unit
         error = self.unit * np.abs(value) + self.smallest if coarser else np.zeros_like(value)
+        error = error + self.operands * np.abs(value)
         return Bounds(value, np.asarray(error), np.abs(value))
 
     def zeros(self, shape: tuple[int, ...]) -> Bounds:
@@ -143,7 +166,7 @@ class Bounded:
             return self._summed(b, count, lambda part: np.asarray(a.value @ part))
         if _ones(b):
             return self._summed(a, count, lambda part: np.asarray(part @ b.value))
-        (x, dx), (y, dy) = self._closed(a), self._closed(b)
+        (x, dx), (y, dy) = self._operand(a), self._operand(b)
         inherited = x @ dy + dx @ (y + dy) + self.unit * ((x + dx) @ (y + dy))
         inherited = inherited + count * self.smallest
         return self._made(a.value @ b.value, inherited, x @ y, count)
@@ -155,14 +178,16 @@ class Bounded:
         below one; above, their whole range is allowed for. Where z - e and z + e may lie on
         different pieces, or outside of where it is defined, nothing can be said.
         """
-        row, f, error = PRIMITIVES[name], compiled(name), self.error(z)
+        row, f = PRIMITIVES[name], compiled(name)
+        error = self.error(z) + self.narrow * np.abs(z.value)
         y = np.asarray(f(z.value), np.longdouble)
         low, high = z.value - error, z.value + error
         moved = np.maximum(np.abs(f(high) - y), np.abs(f(low) - y))
         moved = np.where(error > 1, np.maximum(moved, _span(row)), moved)
         moved = np.where(_apart(row, low, high), np.inf, moved)
         floor = max(row.floor, float(name in self.precision.absolute))
-        unit = row.ulps * self.unit * np.maximum(np.abs(y), floor)
+        unit = row.ulps * self.last * np.maximum(np.abs(y), floor)
+        unit = unit + self.precision.off * np.maximum(np.abs(y), 1)
         return self._made(y, moved + unit + self.smallest, np.abs(y), 1)
 
     def log_sum_exp(self, a: Bounds) -> Bounds:
@@ -231,6 +256,11 @@ class Bounded:
 
     def _closed(self, a: Bounds) -> tuple[Array, Array]:
         return np.abs(a.value), self.error(a)
+
+    def _operand(self, a: Bounds) -> tuple[Array, Array]:
+        """As `_closed`, of what a matrix product may round first."""
+        size, error = self._closed(a)
+        return size, error + self.operands * (size + error) if self.operands else error
 
     def _made(self, value: Array, inherited: Array, size: Array, terms: int) -> Bounds:
         reach = size + inherited

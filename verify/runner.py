@@ -5,8 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-
-from hypothesis.errors import Flaky
+from typing import cast
 
 from derive.cell import Cell
 from derive.errors import UsageError
@@ -15,12 +14,14 @@ from verify.adapters.limits import FULL, Limits, not_given
 from verify.adapters.restricting import within
 from verify.diagnosis.answers import Diagnosis
 from verify.diagnosis.diagnose import diagnose
-from verify.isolation import CONDUCT, Journal, Observation, Outcome
+from verify.findings import Finding, Report, Verdict, conduct_findings, finding
+from verify.isolation import Journal, Observation, Outcome
 from verify.kernels import Example, Kernel
+from verify.precisions import lower
 from verify.properties import PROPERTIES, Failure, Property, Skip, Trial
-from verify.report import Finding, Report, Verdict
-from verify.reproduction import Recorder, calls_on
+from verify.properties.lowering import Lowered, detect
 from verify.sampling import Enough, generate, pinned
+from verify.smallest import size, smallest
 
 __all__ = ["PROFILES", "Progress", "finding", "run"]
 
@@ -30,8 +31,11 @@ PROFILES = {"quick": 20, "default": 60, "thorough": 1000}
 # After the first failure so many further examples, for the properties that have not failed yet.
 AFTER_FAILURE = 12
 
-# The smallest failing example is sought with so many calls of a check, and so many seconds in all.
-SHRINK_CALLS, SHRINK_SECONDS = 80, 2.5
+# The smallest failing examples are sought for so many seconds in all.
+SHRINK_SECONDS = 2.5
+
+# At most so many examples are tried for each that was promised to decide something.
+DRAWN = 3
 
 Progress = Callable[[int, int], None]
 
@@ -46,6 +50,7 @@ def run(
     implementation: str = "",
     options: str = "",
     named: str = "",
+    precision: str = "",
     progress: Progress | None = None,
     journal: Journal | None = None,
 ) -> Report:
@@ -59,48 +64,38 @@ def run(
         seed: repeats a run.
         implementation: what the report calls it; `options`, and what the cell is `named`, are of
             the command that repeats the run.
+        precision: a row of `verify.precisions`, if it computes in a lower precision than that of
+            the inputs and says so; '' means as its `limits` say, or that of the inputs, where a
+            lower one is detected if it is right in that.
         journal: where outcomes are kept; those that are there are not judged again.
         progress: called with (examples done, examples in all).
 
     Raises:
-        UsageError: no such profile, or a number of examples below one.
+        UsageError: no such profile or precision, or a number of examples below one.
     """
     if profile not in PROFILES:
         raise UsageError(f"no profile '{profile}'; there are {', '.join(PROFILES)}")
     count = PROFILES[profile] if examples is None else examples
     if count < 1:
         raise UsageError(f"{count} examples: at least one is needed")
-    work = _Work(cell, kernel, gradients(cell), count, seed, progress, journal)
+    declared = precision or getattr(kernel, "limits", FULL).precision
+    given = _lowered(kernel, lower(declared).name) if declared else kernel
+    work = _Work(cell, given, gradients(cell), count, seed, progress, journal)
     work.probe()
     work.sweep()
-    return replace(work.report(implementation), options=options, named=named)
-
-
-def finding(
-    row: Property,
-    kernel: Kernel,
-    example: Example,
-    derived: Gradients,
-    offered: frozenset[str] | None,
-) -> Finding:
-    """A property that fails on an example, judged again with every call recorded."""
-    recorder = Recorder(kernel)
-    failure = row.judge(Trial(recorder, example, derived, offered))
-    if not isinstance(failure, Failure):
-        failure = Failure("", "failed once and not again on the same example")
-    return Finding(
-        property=row.name,
-        reason=row.reason,
-        parameter=failure.parameter,
-        cause=failure.message,
-        example=example,
-        index=failure.index,
-        got=failure.got,
-        expected=failure.expected,
-        bound=failure.bound,
-        also=failure.also,
-        calls=tuple(recorder.calls),
+    found = "" if declared else work.detected()
+    if found:
+        work = replace(work.fresh(), kernel=_lowered(kernel, found), precision=found)
+        work.probe()
+        work.sweep()
+    report = work.report(implementation)
+    return replace(
+        report, options=options, named=named, precision=found or declared, detected=bool(found)
     )
+
+
+def _lowered(kernel: Kernel, precision: str) -> Kernel:
+    return cast("Kernel", Lowered(kernel, precision))
 
 
 @dataclass
@@ -114,10 +109,13 @@ class _Work:
     seed: int
     progress: Progress | None
     journal: Journal | None = None
+    precision: str = ""
     limits: Limits = FULL
     offered: frozenset[str] | None = None
     not_given: dict[str, str] = field(default_factory=dict)
     done: int = 0
+    replaced: int = 0
+    visited: list[Example] = field(default_factory=list)
     judged: Counter[str] = field(default_factory=Counter)
     last: dict[str, int] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
@@ -146,6 +144,20 @@ class _Work:
         elif isinstance(broken.raised, NotImplementedError) and trial.broken is None:
             self.not_given["gradients"] = "backward is not implemented"
 
+    def fresh(self) -> "_Work":
+        """The same run, with nothing known but what was observed."""
+        begun = (self.cell, self.kernel, self.derived, self.count, self.seed)
+        return _Work(*begun, self.progress, self.journal, seen=self.seen)
+
+    def detected(self) -> str:
+        """The lower precision that it is right in, if it is wrong in that of the inputs."""
+        failing = [self.failed[n] for n in ("values", "gradients") if n in self.failed]
+        if not failing:
+            return ""
+        rest = [e for e in self.visited if all(e is not f for f in failing)]
+        backwards = "gradients" not in self.not_given
+        return detect(self.kernel, self.derived, [*failing, *rest], backwards=backwards)
+
     def taken(self) -> Trial:
         """An example that forward does not refuse, if there is one."""
         trials = [self.trial(within(self.limits, e)) for e in pinned(self.cell, self.seed)]
@@ -165,7 +177,7 @@ class _Work:
         seen: set[str] = set()
 
         def visit(example: Example) -> None:
-            if self.done >= self.stop:
+            if self.done - self.replaced >= self.stop or self.done >= DRAWN * self.count:
                 raise Enough
             if example.label not in seen:
                 seen.add(example.label)
@@ -174,27 +186,31 @@ class _Work:
         with suppress(Enough):
             for example in pinned(self.cell, self.seed):
                 visit(example)
-            generate(self.cell, visit, self.seed, self.count, shrink=False)
+            generate(self.cell, visit, self.seed, DRAWN * self.count, shrink=False)
 
     def example(self, example: Example) -> None:
         """Judge an example, unless what came of it is known."""
-        outcome = None if self.journal is None else self.journal.find(example.label)
+        label = f"{self.precision}: {example.label}" if self.precision else example.label
+        outcome = None if self.journal is None else self.journal.find(label)
         if outcome is None:
             outcome = self.outcome(example)
             if self.journal is not None:
-                self.journal.write(example.label, outcome)
+                self.journal.write(label, outcome)
+        self.visited.append(example)
+        self.replaced += outcome.wide
         self.skipped |= outcome.skipped
         for name in outcome.failed:
             self.failed[name] = example
-            self.stop = min(self.stop, self.done + 1 + AFTER_FAILURE)
+            decided = self.done - self.replaced
+            self.stop = min(self.stop, decided + 1 + AFTER_FAILURE)
         for name in outcome.judged:
             self.judged[name] += 1
             self.last[name] = self.done
         for observation in outcome.observed:
             self.seen.setdefault(observation, example)
         self.done += 1
-        if self.progress is not None:
-            self.progress(self.done, self.stop)
+        if self.progress is not None and not outcome.wide:
+            self.progress(self.done - self.replaced, self.stop)
 
     def outcome(self, example: Example) -> Outcome:
         """Judge every property that has not failed yet and whose turn it is."""
@@ -211,10 +227,12 @@ class _Work:
                     failed.append(row.name)
             judged.append(row.name)
         observed: list[Observation] = getattr(self.kernel, "observed", list)()
-        return Outcome(tuple(judged), tuple(failed), skipped, tuple(observed))
+        return Outcome(tuple(judged), tuple(failed), skipped, tuple(observed), trial.wide)
 
     def report(self, implementation: str) -> Report:
-        findings = (*self.findings(), *self.conduct())
+        backward = "gradients" not in self.not_given
+        conduct = conduct_findings(self.seen, backward=backward, adapted=self.limits != FULL)
+        findings = (*self.findings(), *conduct)
         never = {
             row.name: self.skipped.get(row.name, "no example asked for it")
             for row in self.rows
@@ -228,31 +246,12 @@ class _Work:
             findings=findings,
             judged=tuple((p.name, self.judged[p.name]) for p in self.rows if self.judged[p.name]),
             not_judged=tuple((self.not_given | never).items()),
-            examples=self.done,
+            examples=self.done - self.replaced,
+            replaced=self.replaced,
             asked=self.count,
             seed=self.seed,
             diagnosis=self.diagnosis() if self.failed else None,
         )
-
-    def conduct(self) -> Iterator[Finding]:
-        """What the implementation did beside computing, each kind once."""
-        for kind, row in CONDUCT.items():
-            found = [o for o in self.seen if o.kind == kind]
-            if found:
-                causes = list(dict.fromkeys(f"in {o.call}: {o.text}" for o in found))
-                yield Finding(
-                    property=kind,
-                    reason=row.reason,
-                    parameter="",
-                    cause="; ".join(causes[:3]),
-                    example=self.seen[found[0]],
-                    remark=row.remark,
-                    calls=calls_on(
-                        self.seen[found[0]],
-                        backward="gradients" not in self.not_given,
-                        adapted=self.limits != FULL,
-                    ),
-                )
 
     def diagnosis(self) -> Diagnosis:
         """The likely cause of what failed."""
@@ -267,38 +266,19 @@ class _Work:
             if row.name not in self.failed:
                 continue
             best = self.failed[row.name]
-            tried = [e for e in sorted(small, key=_size) if _size(e) < _size(best)]
+            tried = [e for e in sorted(small, key=size) if size(e) < size(best)]
             known = next((e for e in tried if self.fails(row, e)), None)
-            best = self.shrunk(row, best, deadline) if known is None else known
+            if known is None:
+                known = smallest(
+                    best,
+                    lambda e, row=row: self.fails(row, e),  # type: ignore[misc]
+                    limits=self.limits,
+                    seed=self.seed,
+                    deadline=deadline,
+                )
+            best = known
             small.append(best)
             yield finding(row, self.kernel, best, self.derived, self.offered)
 
     def fails(self, row: Property, example: Example) -> bool:
         return isinstance(row.judge(self.trial(example)), Failure)
-
-    def shrunk(self, row: Property, first: Example, deadline: float) -> Example:
-        """The smallest failing example that Hypothesis reaches within the budget."""
-        best, calls = first, 0
-
-        def visit(example: Example) -> None:
-            nonlocal best, calls
-            calls += 1
-            if calls > SHRINK_CALLS or time.monotonic() > deadline:
-                raise Enough
-            example = within(self.limits, example)
-            if self.fails(row, example):
-                best = min(best, example, key=_size)
-                raise AssertionError
-
-        # Flaky: it does not fail twice on the same example; the best so far is kept.
-        with suppress(Enough, AssertionError, Flaky):
-            generate(self.cell, visit, self.seed, SHRINK_CALLS, shrink=True)
-        return best
-
-
-def _size(example: Example) -> tuple[int, int, int]:
-    """What makes an example small for a reader."""
-    arrays = [*example.params.values(), *example.inputs.values()]
-    for states in (example.state_0, example.dstate_T):
-        arrays += list((states or {}).values())
-    return example.steps * example.batch, sum(a.size for a in arrays), len(example.label)

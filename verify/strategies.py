@@ -3,11 +3,12 @@
 Structure is drawn by Hypothesis (steps, batch, sizes, regime, lengths, upstream), and shrinks to
 the smallest; values come from a drawn seed. Every weight, bias, initial state and cotangent is
 non-zero and differs from the others of its kind also in absolute value, so that no two can be
-exchanged, dropped or negated unseen.
+exchanged, dropped or negated unseen. (Cotangents across outputs of one unit are zero: no other is.)
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -19,66 +20,34 @@ from derive.cell import Cell
 from derive.errors import UsageError
 from derive.evaluate import Sizes
 from derive.expressions import Shape
-from verify.kernels import Array, Arrays, Example
+from verify.cotangents import Upstream, across, finals, only, upstreams
+from verify.kernels import Array, Example
+from verify.memory import derived_of, kept_vectors, orthogonal, recurrent, with_vectors
+from verify.regimes import REGIMES, Regime, beyond, computable
 
-__all__ = ["REGIMES", "Regime", "Upstream", "examples", "make_example", "upstreams"]
-
-
-@dataclass(frozen=True)
-class Regime:
-    """How large the values of an example are.
-
-    Attributes:
-        weights: largest contribution of a whole row of a matrix to a pre-activation, about.
-        biases: largest absolute value of a vector parameter.
-        inputs, states: largest absolute values of x and of initial states.
-    """
-
-    name: str
-    weights: float
-    biases: float
-    inputs: float = 1.0
-    states: float = 1.0
+__all__ = ["LENGTHS", "REGIMES", "Regime", "Upstream", "examples", "make_example", "upstreams"]
 
 
-# The first is what failures shrink to.
-REGIMES: Mapping[str, Regime] = {
-    row.name: row
-    for row in (
-        Regime("unsaturated", weights=1.0, biases=0.5),
-        Regime("mixed", weights=2.5, biases=2.0, inputs=1.5),
-        Regime("saturated", weights=4.0, biases=8.0, inputs=2.0, states=2.0),
-        Regime("weak", weights=0.05, biases=0.05, inputs=0.5, states=0.5),
-    )
+def _unequal(rng: np.random.Generator, steps: int, batch: int) -> Array:
+    """Whole numbers from 0 to T, in random order; T, 0 and 1 among them if there is room."""
+    ends = [steps, 0, min(steps, 1)][:batch] if batch > 1 else []
+    rest = rng.integers(0, steps + 1, batch - len(ends))
+    return rng.permutation(np.concatenate([np.array(ends, np.int64), rest]))
+
+
+def _equal(rng: np.random.Generator, steps: int, batch: int) -> Array:
+    return np.full(batch, rng.integers(min(steps, 1), steps + 1), np.int64)
+
+
+# Lengths of a batch's rows, by name; the first is what failures shrink to.
+LENGTHS: Mapping[str, Callable[[np.random.Generator, int, int], Array | None]] = {
+    "full": lambda rng, steps, batch: None,
+    "unequal": _unequal,
+    "equal": _equal,
 }
 
 
-@dataclass(frozen=True)
-class Upstream:
-    """Where cotangents enter.
-
-    Attributes:
-        steps: which of the T output cotangents are given; None for no `dy` at all.
-        states: names of the final states whose cotangent is not zero; None for no `dstate_T`.
-    """
-
-    name: str
-    steps: slice | None
-    states: tuple[str, ...] | None
-
-
-def upstreams(cell: Cell) -> dict[str, Upstream]:
-    """The kinds of upstream cotangents for a cell, by name; the first is everything."""
-    every = tuple(s.name for s in cell.states)
-    rows = [
-        Upstream("all", slice(None), every),
-        Upstream("outputs", slice(None), None),
-        Upstream("last output", slice(-1, None), None),
-        Upstream("first output", slice(0, 1), None),
-        *(Upstream(f"final {name}", None, (name,)) for name in every),
-        Upstream("none", None, None),
-    ]
-    return {row.name: row for row in rows}
+_ENDS = {False: "full", True: "unequal"}
 
 
 def make_example(
@@ -91,7 +60,7 @@ def make_example(
     regime: str | Regime = "unsaturated",
     dtype: npt.DTypeLike = np.float64,
     with_state: bool = True,
-    with_lengths: bool = False,
+    with_lengths: bool | str = False,
     upstream: str | Upstream = "all",
 ) -> Example:
     """One example, the same for the same arguments.
@@ -101,8 +70,8 @@ def make_example(
         sizes: of the cell's symbolic dimensions, by symbol or by name.
         regime: a row of `REGIMES` or its name.
         dtype: float32 or float64.
-        with_lengths: whether the rows end at different steps; 0 and T are among the lengths if
-            B > 1.
+        with_lengths: a name of `LENGTHS`, or whether they are unequal: 0 and T are among them if
+            B > 1, and 1 if B > 2.
         upstream: a row of `upstreams(cell)` or its name.
 
     Raises:
@@ -110,34 +79,45 @@ def make_example(
     """
     kind = _row(REGIMES, regime, "regime")
     entry = _row(upstreams(cell), upstream, "upstream")
+    ends = with_lengths if isinstance(with_lengths, str) else _ENDS[with_lengths]
+    lengths = _row(LENGTHS, ends, "lengths")
     known = _sizes(cell, sizes)
     rng = np.random.default_rng(seed)
     shape: Callable[[Shape], tuple[int, ...]] = lambda s: tuple(_size(d, known) for d in s)
-    limits = [_limit(shape(p.shape), kind) for p in cell.parameters]
-    params = _distinct(rng, [shape(p.shape) for p in cell.parameters], limits, dtype)
+    drawn = [shape(p.shape) for p in cell.parameters]
+    limits = [_limit(s, kind) for s in drawn]
+    values = _distinct(rng, drawn, limits, dtype)
+    params = {p.name: a for p, a in zip(cell.parameters, values, strict=True)}
+    if kind.remembers:
+        params = _remembering(cell, params, seed)
     xs = [(steps, batch, *shape(v.shape)) for v in cell.inputs]
     inputs = _distinct(rng, xs, [kind.inputs] * len(xs), dtype)
     rows = [(batch, *shape(s.shape)) for s in cell.states]
     state_0 = _distinct(rng, rows, [kind.states] * len(rows), dtype)
     outputs = (steps, batch, *shape(cell.output.shape))
-    dy, *finals = _distinct(rng, [outputs, *rows], [1.0] * (1 + len(rows)), dtype)
+    dy, *ends_at = _distinct(rng, [outputs, *rows], [1.0] * (1 + len(rows)), dtype)
     names = [s.name for s in cell.states]
     label = (
         f"{cell.name}: T={steps}, B={batch}, "
         + "".join(f"{dim}={size}, " for dim, size in known.items())
         + f"{kind.name}, upstream {entry.name}, {'with' if with_state else 'no'} initial state, "
-        + f"{'unequal' if with_lengths else 'full'} lengths, {np.dtype(dtype)}, seed {seed}"
+        + f"{ends} lengths, {np.dtype(dtype)}, seed {seed}"
     )
-    return Example(
+    made = Example(
         cell=cell,
-        params={p.name: a for p, a in zip(cell.parameters, params, strict=True)},
+        params=params,
         inputs={v.name: a for v, a in zip(cell.inputs, inputs, strict=True)},
         state_0=dict(zip(names, state_0, strict=True)) if with_state else None,
-        lengths=_lengths(rng, steps, batch) if with_lengths else None,
-        dy=None if entry.steps is None else _only(dy, entry.steps),
-        dstate_T=_finals(names, finals, entry.states),
+        lengths=lengths(rng, steps, batch),
+        dy=None if entry.steps is None else only(dy, entry.steps),
+        dstate_T=finals(names, ends_at, entry.states),
         label=label,
     )
+    made = computable(beyond(made, kind.biases)) if kind.overflows else made
+    return replace(made, dy=across(made)) if entry.across else made
+
+
+_ONE_IN_FOUR = st.sampled_from([False, False, False, True])
 
 
 @st.composite
@@ -154,25 +134,30 @@ def examples(
     regimes: Sequence[str] = tuple(REGIMES),
     kinds: Sequence[str] | None = None,
     with_state: bool | None = None,
-    with_lengths: bool | None = None,
+    with_lengths: bool | str | None = None,
 ) -> Example:
     """Examples of a cell; they shrink towards few steps, few rows, small sizes, no saturation.
 
     Args:
-        max_size: of the symbolic dimensions, which all differ.
+        max_size: of the symbolic dimensions, which all differ, or are all the same.
         kinds: names out of `upstreams(cell)`; None means all of them.
         with_state, with_lengths: None draws both; otherwise as given.
     """
+    sizes = draw(_drawn_sizes(cell, max_size), label="sizes")
+    if len(sizes) > 1 and draw(_ONE_IN_FOUR, label="one size"):
+        sizes = dict.fromkeys(sizes, max(sizes.values()))
     return make_example(
         cell,
         steps=draw(st.integers(min_steps, max_steps), label="steps"),
         batch=draw(st.integers(min_batch, max_batch), label="batch"),
-        sizes=draw(_drawn_sizes(cell, max_size), label="sizes"),
+        sizes=sizes,
         seed=draw(st.integers(0, 2**32 - 1), label="seed"),
         regime=draw(st.sampled_from(list(regimes)), label="regime"),
         dtype=dtype,
         with_state=draw(st.booleans(), label="state") if with_state is None else with_state,
-        with_lengths=draw(st.booleans(), label="lengths") if with_lengths is None else with_lengths,
+        with_lengths=draw(st.sampled_from(list(LENGTHS)), label="lengths")
+        if with_lengths is None
+        else with_lengths,
         upstream=draw(st.sampled_from(list(kinds or upstreams(cell))), label="upstream"),
     )
 
@@ -213,6 +198,34 @@ def _limit(shape: tuple[int, ...], regime: Regime) -> float:
     return regime.biases if len(shape) == 1 else regime.weights / float(np.sqrt(shape[1]))
 
 
+def _remembering(cell: Cell, params: dict[str, Array], seed: int) -> dict[str, Array]:
+    """Parameters with orthogonal square matrices, and vectors with which the cell remembers."""
+    rng = np.random.default_rng([seed, 1])
+    square = {n: orthogonal(rng, len(params[n])) for n in recurrent(cell)}
+    near = {n: 0.6 * np.sign(a) + 0.4 * a for n, a in params.items() if a.ndim == 1}
+    made = {n: np.asarray({**near, **square}.get(n, a), a.dtype) for n, a in params.items()}
+    return with_vectors(made, _vectors(cell))
+
+
+@cache
+def _vectors(cell: Cell) -> dict[str, float]:
+    """Sizes of vectors with which a cell remembers, found on one small example."""
+    fixed = {int(d) for v in (*cell.states, *cell.parameters) for d in v.shape if d.is_Integer}
+    free = (size for size in range(3, 100) if size not in fixed)
+    example = make_example(
+        cell,
+        steps=6,
+        batch=4,
+        sizes=dict(zip(cell.dimensions, free, strict=False)),
+        seed=0,
+        regime=replace(REGIMES["remembering"], remembers=False),
+        upstream="last output",
+    )
+    rng = np.random.default_rng(0)
+    square = {n: orthogonal(rng, len(example.params[n])) for n in recurrent(cell)}
+    return kept_vectors(replace(example, params={**example.params, **square}), derived_of(cell))
+
+
 def _distinct(
     rng: np.random.Generator,
     shapes: Sequence[tuple[int, ...]],
@@ -233,26 +246,3 @@ def _distinct(
     assert np.all(values != 0), "a value is zero"
     parts = np.split(values, np.cumsum(counts))[: len(counts)]
     return [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
-
-
-def _lengths(rng: np.random.Generator, steps: int, batch: int) -> Array:
-    """Whole numbers from 0 to T, in random order, 0 and T among them if there is room."""
-    ends = [steps, 0] if batch > 1 else []
-    rest = rng.integers(0, steps + 1, batch - len(ends))
-    return rng.permutation(np.concatenate([np.array(ends, np.int64), rest]))
-
-
-def _only(dy: Array, steps: slice) -> Array:
-    kept = np.zeros_like(dy)
-    kept[steps] = dy[steps]
-    return kept
-
-
-def _finals(
-    names: Sequence[str], values: Sequence[Array], kept: tuple[str, ...] | None
-) -> Arrays | None:
-    """Cotangents of all final states, zero where not asked for."""
-    if kept is None:
-        return None
-    pairs = zip(names, values, strict=True)
-    return {name: value if name in kept else np.zeros_like(value) for name, value in pairs}

@@ -10,11 +10,13 @@ from derive import zoo
 from derive.errors import UsageError
 from derive.evaluate import evaluate
 from derive.expressions import Apply
+from derive.gradients import gradients
 from derive.language import parse
 from derive.single_assignment import single_assignment
 from verify.kernels import sizes_of
 from verify.recurrence import Plain, alive, forward
-from verify.strategies import REGIMES, examples, make_example, upstreams
+from verify.references import reference
+from verify.strategies import LENGTHS, REGIMES, examples, make_example, upstreams
 
 ODD = {
     "concatenated": "input x[m]\nstate h[n]\nh = tanh(W @ [h[t-1], x] + b)",
@@ -47,7 +49,7 @@ def test_every_example_has_the_cells_shapes_and_is_never_uniform(name, data):
     dtype = data.draw(st.sampled_from([np.float32, np.float64]))
     example = data.draw(examples(cell, dtype, min_steps=0, min_batch=0))
     T, B, sizes = example.steps, example.batch, sizes_of(example)
-    assert len(set(sizes.values())) == len(cell.dimensions)
+    assert len(set(sizes.values())) in (len(cell.dimensions), 1)
     for p in cell.parameters:
         assert example.params[p.name].shape == shape(p.shape, sizes)
     for v in cell.inputs:
@@ -75,6 +77,16 @@ def test_lengths_are_unequal_and_reach_from_nothing_to_everything(example):
     assert ((example.lengths >= 0) & (example.lengths <= example.steps)).all()
     if example.batch > 1:
         assert {0, example.steps} <= set(example.lengths.tolist())
+    if example.batch > 2:
+        assert 1 in example.lengths
+
+
+@given(example=examples(CELLS["lstm"], with_lengths="equal", min_batch=0, min_steps=0))
+@FEW
+def test_equal_lengths_are_equal_and_of_at_least_one_step(example):
+    assert example.lengths.shape == (example.batch,)
+    assert len(set(example.lengths.tolist())) == min(example.batch, 1)
+    assert ((example.lengths >= min(example.steps, 1)) & (example.lengths <= example.steps)).all()
 
 
 @pytest.mark.parametrize("name", CELLS)
@@ -103,6 +115,18 @@ def test_large_cases_of_every_regime_are_among_the_draws(regime):
     assert (example.steps, example.batch) == (3, 3)
 
 
+@pytest.mark.parametrize("kind", LENGTHS)
+def test_every_kind_of_lengths_is_among_the_draws(kind):
+    example = smallest(examples(CELLS["lstm"]), lambda e: f", {kind} lengths," in e.label)
+    assert (example.steps, example.batch) == (1, 1)
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_equal_and_unequal_sizes_are_among_the_draws(same):
+    square = lambda e: len(set(sizes_of(e).values())) == 1
+    smallest(examples(CELLS["lstm"]), lambda e: square(e) == same)
+
+
 @pytest.mark.parametrize("kind", upstreams(CELLS["lstm"]))
 def test_every_kind_of_upstream_is_among_the_draws(kind):
     smallest(examples(CELLS["lstm"]), lambda e: f"upstream {kind}," in e.label)
@@ -118,6 +142,8 @@ def test_the_kinds_of_upstream_put_cotangents_where_they_say():
         "final h",
         "final C",
         "none",
+        "final states",
+        "across outputs",
     ]
     made = {
         kind: make_example(cell, steps=3, batch=2, sizes={"n": 2, "m": 3}, seed=0, upstream=kind)
@@ -135,6 +161,8 @@ def test_the_kinds_of_upstream_put_cotangents_where_they_say():
         "final h": ([], {"h": True, "C": False}),
         "final C": ([], {"h": False, "C": True}),
         "none": ([], {}),
+        "final states": ([], {"h": True, "C": True}),
+        "across outputs": ([True, True, True], {}),
     }
 
 
@@ -202,6 +230,7 @@ def test_regimes_reach_saturation_or_stay_away_from_it():
     saturated = {k: float(np.mean((v < 0.01) | (v > 0.99))) for k, v in made.items()}
     assert saturated["unsaturated"] == saturated["weak"] == 0
     assert saturated["saturated"] > 0.1
+    assert saturated["overflowing"] > 0.3
     assert (made["saturated"] < 0.01).any()
     assert (made["saturated"] > 0.99).any()
 
@@ -209,7 +238,88 @@ def test_regimes_reach_saturation_or_stay_away_from_it():
 def test_a_cell_has_as_many_different_sizes_as_it_has_dimensions():
     for steps in range(3):
         example = smallest(examples(CELLS["two_inputs"], max_size=3), lambda e: e.steps > steps)
-        assert len(set(sizes_of(example).values())) == 3
+        assert sorted(sizes_of(example).values()) == [1, 2, 3]
+
+
+def across(example):
+    """<dy_t, y_t> of each row, and how large it is beside |dy_t| |y_t|."""
+    y = reference(example, gradients(example.cell), np.longdouble).y
+    axes = tuple(range(2, y.ndim))
+    size = np.sqrt(np.sum(np.square(example.dy), axes) * np.sum(np.square(y), axes))
+    return np.abs(np.sum(example.dy * y, axes)), size
+
+
+@pytest.mark.parametrize("name", ["lstm", "gru", "matrix_memory", "mlstm"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_cotangents_across_outputs_are_orthogonal_to_them(name, dtype):
+    cell = CELLS[name] if name in CELLS else zoo.load(name)
+    sizes = {str(dim): 3 + k for k, dim in enumerate(cell.dimensions)}
+    made = lambda upstream: make_example(
+        cell, steps=3, batch=3, sizes=sizes, seed=1, upstream=upstream, dtype=dtype,
+        with_lengths=True,
+    )  # fmt: skip
+    part, whole = across(made("across outputs"))
+    assert (part <= 3 * np.finfo(dtype).eps * whole).all()
+    assert (made("across outputs").dy != 0).all()
+    part, whole = across(made("outputs"))
+    assert (part[whole > 0] > 1e-3 * whole[whole > 0]).all()
+
+
+def naive(a):
+    """A sigmoid's slope, as it is written by hand."""
+    with np.errstate(all="ignore"):
+        return np.exp(-a) / (1 + np.exp(-a)) ** 2
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_overflowing_biases_are_beyond_what_exp_can_hold_on_both_sides(dtype):
+    example = make_example(
+        CELLS["lstm"], steps=2, batch=2, sizes={"n": 4, "m": 3}, seed=0, dtype=dtype,
+        regime="overflowing",
+    )  # fmt: skip
+    biases = np.concatenate([a for a in example.params.values() if a.ndim == 1])
+    with np.errstate(over="ignore"):
+        assert np.isinf(np.exp(-biases)).any()
+        assert np.isinf(np.exp(biases)).any()
+    assert np.isnan(naive(biases)).any()
+    right = reference(example, gradients(CELLS["lstm"]))
+    assert np.isfinite(right.y_bound).all()
+    assert all(np.isfinite(bound).all() for bound in right.grads_bound.values())
+
+
+@pytest.mark.parametrize("name", ["mlstm_exp", "slstm_exp", "rwkv4", "minlstm_log"])
+def test_a_cell_with_an_exp_of_its_own_is_not_driven_beyond_it(name):
+    cell = zoo.load(name)
+    sizes = {str(dim): 2 + k for k, dim in enumerate(cell.dimensions)}
+    example = make_example(
+        cell, steps=3, batch=2, sizes=sizes, seed=0, dtype=np.float32, regime="overflowing"
+    )
+    y = reference(example, gradients(cell)).y
+    assert (np.abs(y) < np.finfo(np.float32).max).all()
+    assert max(np.abs(a).max() for a in example.params.values()) > 8
+
+
+@pytest.mark.parametrize("name", ["rnn", "lstm", "gru", "gru_z_new", "peephole_lstm", "mlstm"])
+@pytest.mark.parametrize("seed", range(3))
+def test_in_a_remembering_example_gradients_reach_back_to_the_start(name, seed):
+    cell = zoo.load(name)
+    sizes = {str(dim): 3 + k for k, dim in enumerate(cell.dimensions)}
+    make = lambda regime: make_example(
+        cell, steps=14, batch=2, sizes=sizes, seed=seed, regime=regime, upstream="last output"
+    )
+    kept = {}
+    for regime in ("unsaturated", "remembering"):
+        example = make(regime)
+        right = reference(example, gradients(cell), np.longdouble)
+        kept[regime] = max(
+            np.abs(right.grads[f"{s.name}_0"]).max() / np.abs(example.dy).max() for s in cell.states
+        )
+    assert kept["remembering"] > 0.02
+    assert kept["remembering"] > 10 * kept["unsaturated"]
+    matrices = [a for a in make("remembering").params.values() if a.shape == (3, 3)]
+    for matrix in matrices:
+        singular = np.linalg.svd(matrix, compute_uv=False)
+        assert ((singular > 0.96) & (singular < 1.001)).all()
 
 
 def test_unknown_names_and_missing_sizes_are_refused():

@@ -55,6 +55,8 @@ class Deviation:
         families: the same with a free number.
         by_design: whether people do it on purpose, so that it is no wrong formula.
         told_by: properties whose failure tells it, for conduct.
+        unless: properties whose failure tells something else, so that this one is told by
+            nothing but a model that fails in the same way.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Deviation:
     families: Callable[[Model], Iterable[Family]] = lambda model: ()
     by_design: bool = False
     told_by: tuple[str, ...] = ()
+    unless: tuple[str, ...] = ()
 
     def samples(self, model: Model) -> Iterator[Variant]:
         """Variants, and those of families with their sample numbers."""

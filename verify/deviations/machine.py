@@ -25,7 +25,7 @@ from verify.kernels import (
 )
 from verify.recurrence import Field, Plain, alive
 from verify.references import INFLATION
-from verify.rounding import Bounded
+from verify.rounding import Bounded, Precision
 
 __all__ = ["Predicted", "Quick", "Run", "kernel_of", "predicted", "quick", "quick_run"]
 
@@ -114,7 +114,10 @@ def forward(model: Model, example: Example, field: Field) -> Run:
             new = end(field, new)
         known.append(step | new)
         y.append(field.where(lives, new[cell.output.name], zeros))
-        states = {n: field.where(lives, value, states[n]) for n, value in new.items()}
+        held = {n: field.where(lives, value, states[n]) for n, value in new.items()}
+        states = held if model.holds else new
+    for leave in model.leaving:
+        states = leave(field, known, mask, states)
     outputs: Results = {"y": y} | {f"{name}_T": [value] for name, value in states.items()}
     for finish in model.values:
         outputs = finish(field, example, outputs)
@@ -199,7 +202,8 @@ def quick(
 
 def predicted(model: Model, example: Example, backwards: bool = True) -> Predicted:
     """What the model computes, in long double, with bounds of the rounding error."""
-    field = Bounded(model.precision or example.dtype)
+    nominal = Precision.of(example.dtype)
+    field = Bounded(model.precision.over(nominal) if model.precision else nominal)
     with np.errstate(all="ignore"):
         run = forward(model, example, field)
         grads = backward(model, run, example, field) if backwards else {}

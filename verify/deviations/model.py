@@ -30,6 +30,7 @@ Carrying = Callable[[Field, int, int, States], States]
 Summing = Callable[[Field, str, Sequence[Value], Array], list[Value]]
 Keeping = Callable[[Field, Steps, Sizes], Steps]
 Finishing = Callable[[Field, Example, Results], Results]
+Leaving = Callable[[Field, Steps, Array, States], States]
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,8 @@ class Model:
         starting: (field, t, states at t-1, initial states) -> the states that step t reads.
         ending: changes of the states that a step gives.
         values: changes of outputs ('y') and final states ('C_T').
+        leaving: (field, what each step knows, which steps live, final states) -> final states.
+        holds: whether a row's states stay as they are beyond its end.
         tape: changes of what forward kept for backward, step by step.
         carrying: (field, t, T, cotangents that arrive at step t from t+1) -> the same, changed.
         summing: (field, parameter, one summand for each step, which steps live) -> summands whose
@@ -81,6 +84,8 @@ class Model:
     starting: tuple[Starting, ...] = ()
     ending: tuple[Ending, ...] = ()
     values: tuple[Finishing, ...] = ()
+    leaving: tuple[Leaving, ...] = ()
+    holds: bool = True
     tape: tuple[Keeping, ...] = ()
     carrying: tuple[Carrying, ...] = ()
     summing: tuple[Summing, ...] = ()
@@ -113,14 +118,15 @@ class Model:
 
     def runs_forward_as(self, other: "Model") -> bool:
         """Whether forward is surely that of another model."""
-        names = ("equations", "given", "starting", "ending", "values", "precision")
-        return all(getattr(self, n) is getattr(other, n) for n in names)
+        names = ("equations", "given", "starting", "ending", "values", "leaving", "precision")
+        same = all(getattr(self, n) is getattr(other, n) for n in names)
+        return same and self.holds == other.holds
 
     @property
     def consistent(self) -> bool:
         """Whether its gradients are surely those of its own forward: nothing but equations."""
         hooks = (
             *(self.given, self.upstream, self.starting, self.ending, self.values, self.tape),
-            *(self.carrying, self.summing, self.finishing),
+            *(self.carrying, self.summing, self.finishing, self.leaving),
         )
-        return self.formulas is None and not any(hooks)
+        return self.formulas is None and self.holds and not any(hooks)

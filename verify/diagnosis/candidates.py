@@ -113,7 +113,7 @@ class Candidates:
                 c
                 for c in left
                 if agree(o, self.quick(c, o.right), here, _digits(o, c.variant.model))
-                and (c.variant.model.precision is None or _blurred(o, here))
+                and (not self._coarser(c) or _blurred(o, here))
             ]
         if not extra:
             left = [c for c in left if self.differs(c, seen, names)]
@@ -125,13 +125,17 @@ class Candidates:
     ) -> bool:
         """Whether it is another than the right one in what is wrong, in half of the digits."""
         model = candidate.variant.model
-        if model.precision is not None:
+        if self._coarser(candidate):
             return True
         pairs = ((o, o.wrong & names) for o in seen)
         return any(
             here and not agree(o.right, self.quick(candidate, o.right), here, _digits(o, model))
             for o, here in pairs
         )
+
+    def _coarser(self, candidate: Candidate) -> bool:
+        """Whether it computes in another precision than what it is compared with."""
+        return candidate.variant.model.precision is not self.base.precision
 
     def partly(
         self, seen: Sequence[Observation], names: frozenset[str], wrong: frozenset[str]
@@ -166,7 +170,8 @@ def chosen(seen: Sequence[Observation], names: frozenset[str]) -> list[Observati
 
 def _digits(o: Observation, model: Model) -> float:
     unit = float(np.finfo(o.example.dtype).eps)
-    coarse = model.precision.unit if model.precision else 0.0
+    p = model.precision
+    coarse = max(p.unit, p.operands, p.functions, p.off) if p else 0.0
     return float(np.sqrt(max(unit, coarse)))
 
 
@@ -197,6 +202,6 @@ def local(base: Model, model: Model) -> frozenset[str] | None:
 def _hooks(a: Model, b: Model) -> bool:
     names = (
         *("given", "upstream", "starting", "ending", "values", "tape"),
-        *("carrying", "summing", "finishing", "precision", "wrap"),
+        *("carrying", "summing", "finishing", "precision", "wrap", "leaving", "holds"),
     )
     return any(getattr(a, n) is not getattr(b, n) for n in names)

@@ -34,8 +34,12 @@ from verify.diagnosis.observing import (
     standard,
 )
 from verify.kernels import Example, Kernel
+from verify.precisions import lower
 from verify.properties import Failure, Skip, Trial
+from verify.properties.lowering import detect
 from verify.properties.oracles import differences
+from verify.properties.own import taylor
+from verify.rounding import Precision
 
 __all__ = ["Library", "behaviour", "diagnose"]
 
@@ -47,24 +51,34 @@ class Library:
     cell: Cell
     examples: tuple[Example, ...]
     rows: tuple[Deviation, ...] = field(default=DEVIATIONS)
+    precision: Precision | None = None
 
     @classmethod
     def of(
-        cls, cell: Cell, extra: Iterable[Example] = (), seed: int = 0, limits: Limits = FULL
+        cls,
+        cell: Cell,
+        extra: Iterable[Example] = (),
+        seed: int = 0,
+        limits: Limits = FULL,
+        precision: Precision | None = None,
     ) -> "Library":
-        """With the standard examples, and others, within the limits of an implementation."""
+        """With the standard examples, and others, within the limits of an implementation.
+
+        Args:
+            precision: what it computes in, if lower than that of the inputs.
+        """
         examples = [within(limits, e) for e in (*standard(cell, seed), *extra)]
-        return cls(cell, tuple({e.label: e for e in examples}.values()))
+        return cls(cell, tuple({e.label: e for e in examples}.values()), precision=precision)
 
     @cached_property
     def right(self) -> Model:
         """The right model."""
-        return Model.right(self.cell)
+        return replace(Model.right(self.cell), precision=self.precision)
 
     @cached_property
     def rights(self) -> tuple[Right, ...]:
         """The examples with what is right."""
-        return rights(self.cell, self.examples)
+        return rights(self.cell, self.examples, self.precision)
 
     @cached_property
     def forward(self) -> Candidates:
@@ -102,7 +116,10 @@ def diagnose(
     """
     if library is None:
         failing = {id(e): e for n, e in (failed or {}).items() if n in ("values", "gradients")}
-        library = Library.of(cell, failing.values(), limits=getattr(kernel, "limits", FULL))
+        limits = getattr(kernel, "limits", FULL)
+        name = getattr(kernel, "computes_in", "") or limits.precision
+        precision = lower(name).precision if name else None
+        library = Library.of(cell, failing.values(), limits=limits, precision=precision)
     derived = gradients(cell)
     seen = observed(kernel, library.rights, derived, backwards)
     found = Diagnosis("not judged", "not judged")
@@ -159,12 +176,13 @@ class _Work:
         return Diagnosis("no", own, causes, _sorted(wrong))
 
     def by_differences(self) -> Answer:
-        """Whether gradients are those of its own forward, by differences of that."""
+        """Whether gradients are those of its own forward, by runs of that."""
         for o in sorted(self.seen, key=lambda o: o.example.steps * o.example.batch):
             if o.wrong and o.example.dtype.itemsize == 8 and o.example.steps > 1:
-                found = differences(Trial(self.kernel, o.example, self.derived))
-                if not isinstance(found, Skip):
-                    return "no" if isinstance(found, Failure) else "yes"
+                trial = Trial(self.kernel, o.example, self.derived)
+                found = [f for f in (taylor(trial), differences(trial)) if not isinstance(f, Skip)]
+                if found:
+                    return "no" if any(isinstance(f, Failure) for f in found) else "yes"
         return "not judged"
 
     def follows(self, base: Model, names: frozenset[str]) -> bool:
@@ -195,6 +213,8 @@ class _Work:
         found = candidates.explaining(order, names)
         if not found:  # a number is asked for only where none is needed elsewhere
             found = candidates.explaining(order, names, self.fitted(candidates, names), True)
+        base = candidates.base.precision
+        found = [c for c in found if c.variant.model.precision is base or self.lowered]
         if found:
             return [(c, "") for c in found]
         wrong = [o for o in order if o.wrong & names]
@@ -203,6 +223,13 @@ class _Work:
             return []
         only = condition([o.example for o in wrong], [o.example for o in fine])
         return [(c, only) for c in candidates.explaining(wrong, names)] if only else []
+
+    @cached_property
+    def lowered(self) -> bool:
+        """Whether errors are those of a lower precision: bounds alone excuse any small one."""
+        backwards = any(n.startswith("d ") for o in self.seen for n in o.results)
+        examples = [o.example for o in self.seen]
+        return bool(detect(self.kernel, self.derived, examples, backwards=backwards))
 
     def fitted(self, candidates: Candidates, names: frozenset[str]) -> list[Candidate]:
         """Families with the numbers that observations suggest."""

@@ -12,6 +12,7 @@ from verify.deviations.machine import Predicted, predicted
 from verify.deviations.model import Model
 from verify.kernels import Array, Example, Kernel
 from verify.properties import BrokenError, Trial
+from verify.rounding import Precision
 from verify.strategies import make_example
 
 __all__ = ["Observation", "Right", "Seen", "agree", "flat", "observed", "rights", "standard"]
@@ -105,9 +106,11 @@ def enlarged(example: Example) -> Example:
     )
 
 
-def rights(cell: Cell, examples: Iterable[Example]) -> tuple[Right, ...]:
-    """Examples with what is right."""
-    model = Model.right(cell)
+def rights(
+    cell: Cell, examples: Iterable[Example], precision: Precision | None = None
+) -> tuple[Right, ...]:
+    """Examples with what is right, in a lower precision than that of the inputs if one is given."""
+    model = replace(Model.right(cell), precision=precision)
     return tuple(Right(e, predicted(model, e)) for e in examples)
 
 

@@ -15,12 +15,17 @@ __all__ = ["Journal", "Outcome", "run_key"]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one example, by the names of properties; `skipped` has reasons."""
+    """What came of one example, by the names of properties; `skipped` has reasons.
+
+    Attributes:
+        wide: whether bounds were too wide to decide anything of some result.
+    """
 
     judged: tuple[str, ...] = ()
     failed: tuple[str, ...] = ()
     skipped: Mapping[str, str] = field(default_factory=dict)
     observed: tuple[Observation, ...] = ()
+    wide: bool = False
 
 
 class Journal:
@@ -76,6 +81,7 @@ class Journal:
             "judged": outcome.judged,
             "failed": outcome.failed,
             "skipped": outcome.skipped,
+            "wide": outcome.wide,
             "observed": [[o.kind, o.call, o.text] for o in outcome.observed],
         }
         self._stream.write(json.dumps(line) + "\n")
@@ -108,6 +114,7 @@ def _outcome(line: str) -> tuple[str, Outcome]:
         tuple(found["failed"]),
         found["skipped"],
         tuple(Observation(*one) for one in found["observed"]),
+        found["wide"],
     )
 
 

@@ -1,21 +1,53 @@
 """How far a difference may step before it meets a kink or a jump of the equations."""
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 
 from derive.expressions import Apply
 from derive.gradients import Gradients
 from derive.primitives import PRIMITIVES, Primitive
-from verify.complex_step import moved_runs
+from verify.complex_step import moved_runs, variables
 from verify.differences import STEPS, Reach
-from verify.kernels import Array, Example
+from verify.kernels import Array, Arrays, Example
 from verify.recurrence import Forward, Plain, alive
 from verify.references import forward_in
 from verify.rounding import piece
 
-__all__ = ["smooth_reach"]
+__all__ = ["smooth_along", "smooth_reach"]
 
 Kinked = list[tuple[Primitive, str]]
+
+
+def smooth_along(example: Example, derived: Gradients, along: Arrays) -> float | None:
+    """As `smooth_reach`, for a displacement of many entries; None: any step."""
+    kinked = _kinked(derived)
+    if not kinked:
+        return None
+    field, every, largest = Plain(np.longdouble), variables(example), 0.0
+    here = forward_in(example, derived, field)
+    states = [s.name for s in example.cell.states]
+    for step in STEPS[::-1]:
+        for side in (step, -step):
+            moved = every | {n: np.nan_to_num(every[n]) + side * d for n, d in along.items()}
+            there = replace(
+                example,
+                params={n: moved[n] for n in example.params},
+                inputs={n: moved[n] for n in example.inputs},
+                state_0={n: moved[f"{n}_0"] for n in states},
+            )
+            if _changed(example, kinked, here, forward_in(there, derived, field), 1).any():
+                return largest
+        largest = step
+    return largest
+
+
+def _kinked(derived: Gradients) -> Kinked:
+    """Applications of primitives that have a kink or a jump, and the names of their arguments."""
+    applied = [a.value for a in derived.forward if isinstance(a.value, Apply)]
+    rows = [(PRIMITIVES[value.name], value.argument.name) for value in applied]
+    return [(row, name) for row, name in rows if row.kinks or row.branch is not None]
 
 
 def smooth_reach(example: Example, derived: Gradients) -> Reach | None:
@@ -26,9 +58,7 @@ def smooth_reach(example: Example, derived: Gradients) -> Reach | None:
     Args:
         derived: of the example's cell.
     """
-    applied = [a.value for a in derived.forward if isinstance(a.value, Apply)]
-    rows = [(PRIMITIVES[value.name], value.argument.name) for value in applied]
-    kinked = [(row, name) for row, name in rows if row.kinks or row.branch is not None]
+    kinked = _kinked(derived)
     if not kinked:
         return None
     field = Plain(np.longdouble)
@@ -56,9 +86,9 @@ def _changed(
     lives = alive(example.steps, example.batch, example.lengths)
     for mask, before, after in zip(lives, here.known, there.known, strict=True):
         for row, name in kinked:
-            if after[name].ndim == 4:  # else no move reaches it
+            if after[name].ndim == 4 or moves == 1:  # else no move reaches it
                 apart = _piece(row, after[name]) != _piece(row, before[name])
-                changed |= (mask & apart).any(axis=(1, 2, 3))
+                changed |= (mask & apart).any(axis=(-3, -2, -1))
     return changed
 
 

@@ -1,17 +1,16 @@
 """Checks against something computed in another way: references, differences, paths, intervals."""
 
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
-from verify.differences import central_differences, declared_slopes
-from verify.kernels import Array, Arrays
+from verify.differences import central_differences
+from verify.kernels import Array
 from verify.properties.calling import Failure, Skip
 from verify.properties.comparing import compare
 from verify.properties.intervals import output_ranges
 from verify.properties.kinks import smooth_reach
+from verify.properties.own import own_forward, unjudged
 from verify.properties.paths import path_product, paths_of, silenced
 from verify.properties.trial import Trial
 
@@ -51,28 +50,16 @@ def gradients(trial: Trial) -> Failure | Skip | None:
 def differences(trial: Trial) -> Failure | Skip | None:
     """Gradients are those of the implementation's own forward, whatever that computes."""
     example = trial.example
-    declared = declared_slopes(trial.cell)
-    if declared:
-        return Skip(f"the slope of {', '.join(declared)} is declared, not that of its value")
+    skip = unjudged(trial)
+    if skip is not None:
+        return skip
     if example.dtype != np.float64:
         return Skip("differences are taken in float64")
     got = trial.base_grads
-    for name, cotangent in (example.dstate_T or {}).items():
-        if np.any(cotangent) and f"{name}_T" not in trial.base.values:
-            return Skip(f"final {name} is not given")
-
-    def forward(
-        params: Arrays, x: Any, state_0: Arrays | None = None, *, lengths: Any = None
-    ) -> tuple[Array, Arrays, Any]:
-        inputs = x if isinstance(x, Mapping) else {trial.cell.inputs[0].name: x}
-        moved = replace(example, params=params, inputs=inputs, state_0=state_0, lengths=lengths)
-        values = trial.forward(moved, copy=False).values
-        ends = {s.name: values.get(f"{s.name}_T", np.zeros(())) for s in trial.cell.states}
-        return values["y"], ends, None
-
     reach = smooth_reach(example, trial.derived)
+    forward = own_forward(trial)
     found = central_differences(forward, example, tuple(got), entries=ENTRIES, reach=reach)
-    rounding = trial.reference().grad_bounds
+    rounding = trial.own_bounds
     bound = {n: error + rounding[n] for n, error in found.error.items()}
     if _open(bound):
         return Skip("every difference steps over a kink, or has no finite error")

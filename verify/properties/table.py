@@ -1,6 +1,6 @@
 """The properties, one row each, with the reason why each must hold."""
 
-from verify.properties import conduct, oracles, padding, relations, upstream
+from verify.properties import conduct, oracles, own, padding, relations, upstream
 from verify.properties.property import Property
 
 __all__ = ["PROPERTIES"]
@@ -52,7 +52,21 @@ PROPERTIES: tuple[Property, ...] = (
         "a gradient is the derivative of what forward computes, whichever cell that is",
         "backward",
         oracles.differences,
-        every=10,
+        every=20,
+    ),
+    Property(
+        "Taylor slope",
+        "what a gradient leaves of the change of its own forward vanishes faster than the step",
+        "backward",
+        own.taylor,
+        every=2,
+    ),
+    Property(
+        "complex step",
+        "where forward is analytic, its imaginary part at a small imaginary step is its slope",
+        "backward",
+        own.complex_step,
+        every=2,
     ),
     Property(
         "state path",

@@ -10,11 +10,13 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from derive.cell import Cell
 from derive.gradients import Gradients
-from verify.adapters.limits import FULL
+from verify.adapters.limits import FULL, Limits
 from verify.kernels import Array, Example, Kernel, shape_of, sizes_of
+from verify.precisions import Lower, lower
 from verify.properties.calling import BrokenError, Failure, array_of, called, kind_of
 from verify.properties.changing import copied
 from verify.references import Precision, Reference, reference
@@ -168,23 +170,67 @@ class Trial:
         for known, expected in self._references:
             if known is example:
                 return expected
-        absolute = getattr(self.kernel, "limits", FULL).absolute
-        precision = replace(Precision.of(example.dtype), absolute=absolute)
+        precision = self.precision(example.dtype)
         expected = _expected(reference(example, self.derived, precision))
         self._references.append((example, expected))
         return expected
+
+    def precision(self, dtype: npt.DTypeLike) -> Precision:
+        """What inputs of that dtype are computed in."""
+        precision = replace(Precision.of(dtype), absolute=self.limits.absolute)
+        row = self.lowered
+        return row.precision.over(precision) if row else precision
+
+    @property
+    def lowered(self) -> Lower | None:
+        """The lower precision that the implementation is judged in."""
+        name = getattr(self.kernel, "computes_in", "") or self.limits.precision
+        return lower(name) if name else None
+
+    @property
+    def own_bounds(self) -> dict[str, Array]:
+        """How far a gradient may be from that of the implementation's own forward."""
+        times = self.lowered.slopes if self.lowered else 1.0
+        return {n: times * b for n, b in self.reference().grad_bounds.items()}
+
+    @property
+    def limits(self) -> Limits:
+        """What the implementation takes."""
+        return getattr(self.kernel, "limits", FULL)
+
+    @cached_property
+    def wide(self) -> bool:
+        """Whether some result could be doubled, or zero, within its bounds wherever it is not zero.
+
+        Then the example decides less than it should.
+        """
+        if self.broken is not None:
+            return False
+        right, backwards = self.reference(), callable(getattr(self.kernel, "backward", None))
+        pairs = [(right.values[n], right.value_bounds[n]) for n in self.base.values]
+        if backwards and self.broken_backward is None:
+            pairs += [(right.grads[n], right.grad_bounds[n]) for n in self.base_grads]
+        with np.errstate(all="ignore"):
+            asked = [(np.abs(v), b) for v, b in pairs if np.any(v)]
+            return any(not bool((2 * b <= v)[v > 0].any()) for v, b in asked)
 
     @cached_property
     def value_reach(self) -> dict[str, Array]:
         """How far two runs of forward on the same thing may be apart, by one run's rounding."""
         right = self.reference()
-        return _reach(self.base.values, right.values, right.value_bounds)
+        return _reach(self.base.values, right.values, right.value_bounds, self._digits)
 
     @cached_property
     def grad_reach(self) -> dict[str, Array]:
         """As `value_reach`, for backward."""
         right = self.reference()
-        return _reach(self.base_grads, right.grads, right.grad_bounds)
+        return _reach(self.base_grads, right.grads, right.grad_bounds, self._digits)
+
+    @property
+    def _digits(self) -> float:
+        """Half of the digits of what it is judged in."""
+        p = self.precision(self.example.dtype)
+        return float(np.sqrt(2 * max(p.unit, p.operands, p.functions)))
 
     @cached_property
     def dy_only(self) -> Example:
@@ -198,7 +244,7 @@ class Trial:
 
 
 def _reach(
-    own: dict[str, Array], right: dict[str, Array], bounds: dict[str, Array]
+    own: dict[str, Array], right: dict[str, Array], bounds: dict[str, Array], digits: float
 ) -> dict[str, Array]:
     """The bounds, if they cover the implementation's own results.
 
@@ -211,8 +257,7 @@ def _reach(
             inside = np.abs(value - right[name]) <= bounds[name]
         if not inside.all():
             largest = np.abs(value[np.isfinite(value)]).max(initial=0.0)
-            half = float(np.sqrt(np.finfo(value.dtype).eps)) * float(largest)
-            reach[name] = np.maximum(bounds[name], half)
+            reach[name] = np.maximum(bounds[name], digits * float(largest))
     return reach
 
 

@@ -6,7 +6,7 @@ from html import escape
 import numpy as np
 
 from verify.properties import PROPERTIES
-from verify.report import Finding, Report, again, reproduction, verdict_line
+from verify.report import Finding, Report, again, reproduction, setting_lines, verdict_line
 from verify.reports.figures import Band, Figures
 from verify.reports.style import STYLE
 from verify.reports.svg import Line, chart, heat_map, legend
@@ -52,6 +52,7 @@ def _head(report: Report) -> Iterator[str]:
         f'<p class="soft">{len(report.judged)} properties on {report.examples} examples, '
         f"seed {report.seed}; {failed} failed</p>"
     )
+    yield from (f'<p class="soft">{escape(line)}</p>' for line in setting_lines(report))
     if report.diagnosis is not None:
         found = report.diagnosis
         yield '<div class="card"><dl>'

@@ -51,6 +51,7 @@ class Recorder:
     def __init__(self, kernel: Kernel) -> None:
         self.kernel = kernel
         self.limits: Limits = getattr(kernel, "limits", FULL)
+        self.computes_in: str = getattr(kernel, "computes_in", "")
         self.calls: list[Call] = []
 
     def forward(self, params: Any, x: Any, state_0: Any = None, *, lengths: Any = None) -> Any:

@@ -30,7 +30,7 @@ def test_forward_and_reverse_sweep_of_the_file_are_those_of_the_kernel(name: str
     sizes = {d: 2 + k for k, d in enumerate(cell.dimensions)}
     example = make_example(cell, steps=STEPS, batch=1, sizes=sizes, seed=3)
     kernel = kernel_from_source(numpy_source(derived))
-    y, state_T, tape = kernel.forward(example.params, example.x, example.state_0)
+    _, state_T, tape = kernel.forward(example.params, example.x, example.state_0)
     grads = kernel.backward(example.params, tape, example.dy, example.dstate_T)
     bounds = reference(example, derived)
 

@@ -1,0 +1,140 @@
+"""Rows that end at the wrong step, states that run on, final states and their cotangents."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from verify.deviations.deviation import Variant
+from verify.deviations.model import Model, States, Steps
+from verify.kernels import Array, Example
+from verify.recurrence import Field, alive
+
+__all__ = [
+    "earlier_states",
+    "ends_moved",
+    "finals_lost",
+    "finals_twice",
+    "padding_added",
+    "runs_on",
+]
+
+Change = Callable[[Example], Example]
+
+
+def ends_moved(model: Model) -> Iterator[Variant]:
+    """Every row one step too long or too short, or lengths taken as if they were sorted."""
+
+    def moved(by: int) -> Change:
+        def change(e: Example) -> Example:
+            if e.lengths is None:
+                return e
+            return replace(e, lengths=np.clip(np.asarray(e.lengths) + by, 0, e.steps))
+
+        return change
+
+    def ordered(e: Example) -> Example:
+        if e.lengths is None:
+            return e
+        return replace(e, lengths=np.sort(np.asarray(e.lengths))[::-1].copy())
+
+    kinds = (
+        ("one step too late", moved(1)),
+        ("one step too early", moved(-1)),
+        ("in the order of falling lengths, whichever row has which", ordered),
+    )
+    for label, change in kinds:
+        yield Variant(label, replace(model, given=(*model.given, change)))
+
+
+def runs_on(model: Model) -> Iterator[Variant]:
+    """States computed on beyond a row's end, with no input; outputs are zero there."""
+    yield Variant("all states", replace(model, holds=False))
+
+
+def earlier_states(model: Model) -> Iterator[Variant]:
+    """A final state that is the one before the last step, or the initial one."""
+    names = [s.name for s in model.cell.states]
+    for chosen in (*([n] for n in names), names) if len(names) > 1 else (names,):
+
+        def before(
+            field: Field,
+            known: Steps,
+            mask: Array,
+            states: States,
+            chosen: list[str] = chosen,
+        ) -> States:
+            found = dict(states)
+            for s in model.equations.states:
+                for t, step in enumerate(known if s.name in chosen else ()):
+                    after = mask[t + 1] if t + 1 < len(known) else np.zeros_like(mask[t])
+                    last = mask[t] & ~after
+                    found[s.name] = field.where(last, step[s.before.name], found[s.name])
+            return found
+
+        def first(
+            field: Field,
+            known: Steps,
+            mask: Array,
+            states: States,
+            chosen: list[str] = chosen,
+        ) -> States:
+            start = {s.name: known[0][s.before.name] for s in model.equations.states if known}
+            return states | {n: start[n] for n in chosen if n in start}
+
+        said = " and ".join(f"{n}_T" for n in chosen)
+        for label, leave in (("the step before the last", before), ("the start", first)):
+            new = replace(model, leaving=(*model.leaving, leave))
+            yield Variant(f"{said} of {label}", new)
+
+
+def _upstream(model: Model, label: str, change: Change) -> Variant:
+    return Variant(label, replace(model, upstream=(*model.upstream, change)))
+
+
+def finals_twice(model: Model) -> Iterator[Variant]:
+    """The cotangent of a final state counted twice."""
+    names = [s.name for s in model.cell.states]
+    for chosen in (*([n] for n in names), names) if len(names) > 1 else (names,):
+
+        def change(e: Example, chosen: list[str] = chosen) -> Example:
+            found = e.dstate_T or {}
+            twice = {n: 2 * a if n in chosen else a for n, a in found.items()}
+            return replace(e, dstate_T=twice or None)
+
+        yield _upstream(model, " and ".join(f"{n}_T" for n in chosen), change)
+
+
+def finals_lost(model: Model) -> Iterator[Variant]:
+    """Cotangents of final states lost where a row ends before the last step."""
+
+    def change(e: Example) -> Example:
+        if e.lengths is None or e.dstate_T is None:
+            return e
+        whole = np.asarray(e.lengths) == e.steps
+        kept = {n: _rows(a, whole) for n, a in e.dstate_T.items()}
+        return replace(e, dstate_T=kept)
+
+    yield _upstream(model, "of rows that end early", change)
+
+
+def _rows(array: Array, kept: Array) -> Any:
+    mask = kept.reshape(-1, *(1,) * (array.ndim - 1))
+    return np.where(mask, array, 0).astype(array.dtype)
+
+
+def padding_added(model: Model) -> Iterator[Variant]:
+    """Cotangents of outputs beyond a row's end added to that of its final state."""
+    out = model.cell.output.name
+
+    def change(e: Example) -> Example:
+        if e.lengths is None or e.dy is None:
+            return e
+        dead = ~alive(e.steps, e.batch, e.lengths).reshape(e.steps, e.batch)
+        beyond = np.where(dead.reshape(*dead.shape, *(1,) * (e.dy.ndim - 2)), e.dy, 0).sum(axis=0)
+        found = dict(e.dstate_T or {})
+        given = found.get(out, np.zeros_like(beyond))
+        return replace(e, dstate_T=found | {out: (given + beyond).astype(e.dy.dtype)})
+
+    yield _upstream(model, f"dy beyond the end enters as that of {out}_T", change)
