@@ -53,3 +53,24 @@ Proof.
   intros u. unfold Loss, loss, total. rewrite Rplus_0_r. apply bsum_ext; intros t Ht.
   rewrite unrolled_is_run. reflexivity.
 Qed.
+
+Lemma slope_shrinks b v c : Rabs b <= c -> -1 < v < 1 -> Rabs (b * (1 + -1 * v ^ 2)) <= c.
+Proof.
+  intros B V. rewrite Rabs_mult. assert (Q := Rabs_pos b).
+  rewrite (Rabs_pos_eq (1 + -1 * v ^ 2)) by nra. nra.
+Qed.
+Theorem meets_vanishing : vanishing.
+Proof.
+  intros n m p rho xs s0 v M Hr HM Hv. induction T; intros j Hj.
+  - simpl. rewrite Rmult_1_l. auto.
+  - cbn [drun pow]. set (s := run _ _ _ _ _ _ _ T). set (ds := drun _ _ _ _ _ _ _ _ _ _ _ T) in *.
+    replace (s_h (dstep n m p (xs T) s pzero xzero ds)) with (j_h__h n m p (xs T) s (s_h ds))
+      by (cbn [dstep s_h]; rewrite <- left_h__h; unfold with_s_h; destruct ds; reflexivity).
+    unfold j_h__h, j_a_h__h, v_h. unfold_entries. apply slope_shrinks; [|apply tanh_range].
+    eapply Rle_trans; [apply bsum_abs|].
+    eapply Rle_trans; [apply (bsum_le n _ (fun k => rho ^ T * M * Rabs (p_U p j k)))|].
+    + intros k Hk. rewrite Rabs_mult. generalize (Rabs_pos (p_U p j k)) (IHT k Hk). intros. nra.
+    + rewrite bsum_scal. assert (0 <= rho ^ T * M).
+      { eapply Rle_trans; [apply Rabs_pos | apply (IHT j Hj)]. }
+      generalize (Hr j Hj). intros. nra.
+Qed.

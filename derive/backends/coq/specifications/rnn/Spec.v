@@ -30,3 +30,13 @@ Definition gradient : Prop := forall n m l dl, differentiable n l dl ->
   forall p xs s0 T a b, (a < n)%nat -> (b < n)%nat ->
   derivable_pt_lim (fun u => total n m l (with_p_U p (update (p_U p) a b u)) xs s0 T)
     (p_U p a b) (p_U (sweep n m dl p xs s0 T) a b).
+
+(* 4. Vanishing: if the absolute row sums of U are at most rho, T steps shrink every direction v of
+   the state to rho^T times its largest entry; this is the total derivative, all paths included.
+   It says nothing where rho > 1: the bound grows then, and the derivative may yet vanish. *)
+Definition vanishing : Prop := forall n m p rho xs s0 v M,
+  (forall j, (j < n)%nat -> bsum n (fun k => Rabs (p_U p j k)) <= rho) ->
+  0 <= M -> (forall k, (k < n)%nat -> Rabs (s_h v k 0%nat) <= M) ->
+  forall T j, (j < n)%nat ->
+  Rabs (s_h (drun par inp st (step n m) (dstep n m) p xs s0 pzero (fun _ => xzero) v T) j 0%nat)
+    <= rho ^ T * M.
