@@ -82,6 +82,7 @@ FLOW = (
     "verify.plugin",
     "verify.mutants",
     "verify.vectors",
+    "verify.enclosing",
     "verify.__init__",
     "verify.__main__",
 )

@@ -3,13 +3,13 @@
 import argparse
 import sys
 from collections.abc import Sequence
-from contextlib import redirect_stdout
+from contextlib import ExitStack, redirect_stdout
 from typing import Any, NoReturn
 
 __all__ = ["main"]
 
 USAGE, UNDECIDED, OWN_FAILURE = 2, 3, 4
-EXIT_CODES = {"right": 0, "wrong": 1, "undecided": UNDECIDED}
+EXIT_CODES = {"right": 0, "enclosed": 0, "wrong": 1, "undecided": UNDECIDED}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -52,7 +52,8 @@ def _parser() -> argparse.ArgumentParser:
         help="path.py, path.py:NAME or module:NAME with forward and backward, a torch module or a "
         "Keras layer; model.onnx; 'cmd:PROGRAM ARGUMENTS'",
     )
-    _add_isolation(run)
+    _add_ways(run)
+    run.add_argument("--resume", metavar="FILE", help="keep what is known there, and go on from it")
     run.add_argument("--json", action="store_true", help="print the report as JSON")
     run.add_argument("--junit", metavar="FILE", help="write it for a build server as well")
     run.add_argument("--html", metavar="FILE", help="write a page with figures as well")
@@ -64,13 +65,20 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--profile", default="default", metavar="NAME", help="quick, default or thorough"
     )
-    run.add_argument(
-        "--precision",
-        default="",
-        metavar="NAME",
-        help="what it computes in, if lower than its inputs: float32, bfloat16, tf32 and others",
-    )
     run.set_defaults(command=_run)
+    enclose = commands.add_parser("enclose", help="certify how far a run is off")
+    enclose.add_argument("cell", metavar="CELL", help="a cell of the zoo, or a .cell file")
+    enclose.add_argument("implementation", metavar="IMPLEMENTATION", help="as for run")
+    _add_ways(enclose)
+    enclose.add_argument("--json", action="store_true", help="print the report as JSON")
+    counts = (("examples", 2, "of each precision"), ("seed", 0, "other values"))
+    for name, default, what in (*counts, ("steps", 6, "T"), ("batch", 2, "B")):
+        said = f"{what} (default {default})"
+        enclose.add_argument(f"--{name}", type=int, default=default, metavar="N", help=said)
+    enclose.add_argument(
+        "--size", action="append", default=[], metavar="NAME=N", help="as n=16 (default: 3, 4, ...)"
+    )
+    enclose.set_defaults(command=_enclose)
     mutants = commands.add_parser("mutants", help="how many known bugs are seen, and named")
     mutants.add_argument(
         "cell", metavar="CELL", nargs="?", default="lstm", help="a cell (default lstm)"
@@ -117,7 +125,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_isolation(run: argparse.ArgumentParser) -> None:
+def _add_ways(run: argparse.ArgumentParser) -> None:
+    """How an implementation is read, called and judged."""
     run.add_argument(
         "--convention", metavar="NAME", help="how a library's layer has its parameters"
     )
@@ -133,34 +142,26 @@ def _add_isolation(run: argparse.ArgumentParser) -> None:
     run.add_argument(
         "--memory", type=int, default=4096, metavar="MIB", help="of a call (default 4096)"
     )
-    run.add_argument("--resume", metavar="FILE", help="keep what is known there, and go on from it")
+    run.add_argument(
+        "--precision",
+        default="",
+        metavar="NAME",
+        help="what it computes in, if lower than its inputs: float32, bfloat16, tf32 and others",
+    )
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from contextlib import ExitStack
-
     from derive.zoo import load
-    from verify.isolation import Journal, isolated, run_key
-    from verify.loading import load_implementation
+    from verify.isolation import Journal, run_key
     from verify.report import to_json, to_text
     from verify.reports.files import write_files
     from verify.runner import run
 
-    text, convention = arguments.implementation, arguments.convention
+    text = arguments.implementation
     # an implementation may print; the report is all we print
     with ExitStack() as opened, redirect_stdout(sys.stderr):
         cell = load(arguments.cell)
-        if arguments.isolate:
-            child = isolated(
-                text,
-                cell=arguments.cell,
-                convention=convention,
-                seconds=arguments.timeout,
-                memory=arguments.memory,
-            )
-            kernel: Any = opened.enter_context(child)
-        else:
-            kernel = load_implementation(text, cell=arguments.cell, convention=convention)
+        kernel = _implementation(arguments, opened)
         journal = None
         if arguments.resume:
             names = ("convention", "examples", "seed", "profile", "precision")
@@ -187,6 +188,37 @@ def _run(arguments: argparse.Namespace) -> int:
             junit=arguments.junit,
             html=arguments.html,
             scripts=arguments.reproduce,
+        )
+    sys.stdout.write(to_json(report) if arguments.json else to_text(report))
+    return EXIT_CODES[report.verdict]
+
+
+def _implementation(arguments: argparse.Namespace, opened: ExitStack) -> Any:
+    """What the command judges, in a process of its own if that is asked for."""
+    from verify.isolation import isolated
+    from verify.loading import load_implementation
+
+    text, cell, convention = arguments.implementation, arguments.cell, arguments.convention
+    if not arguments.isolate:
+        return load_implementation(text, cell=cell, convention=convention)
+    seconds, memory = arguments.timeout, arguments.memory
+    child = isolated(text, cell=cell, convention=convention, seconds=seconds, memory=memory)
+    return opened.enter_context(child)
+
+
+def _enclose(arguments: argparse.Namespace) -> int:
+    from derive.zoo import load
+    from verify.enclosing import to_json, to_text
+    from verify.enclosing.command import enclosed
+
+    with ExitStack() as opened, redirect_stdout(sys.stderr):
+        names = ("implementation", "precision", "examples", "seed", "steps", "batch")
+        cell = load(arguments.cell)
+        report = enclosed(
+            cell,
+            _implementation(arguments, opened),
+            sizes=arguments.size,
+            **{name: vars(arguments)[name] for name in names},
         )
     sys.stdout.write(to_json(report) if arguments.json else to_text(report))
     return EXIT_CODES[report.verdict]

@@ -13,7 +13,7 @@ from core import CORE
 
 from derive.__main__ import main
 from derive.certificates.checker import check, digest
-from derive.certificates.claims import CLAIMS, OPEN, RIGHT, VOID
+from derive.certificates.claims import CLAIMS, KNOWN, OPEN, RIGHT, VOID
 from derive.theorems import THEOREMS
 from derive.zoo import load, names
 
@@ -62,8 +62,8 @@ def test_the_digest_is_that_of_the_cells_text(name: str) -> None:
 
 
 def test_the_checker_knows_the_hypotheses_of_the_rows_it_rechecks() -> None:
-    rows = {t.name: (t.hypotheses, t.should_hold) for t in THEOREMS if t.name in CLAIMS}
-    assert rows == dict(CLAIMS)
+    rows = {t.name: (t.hypotheses, t.should_hold) for t in THEOREMS if t.name in KNOWN}
+    assert rows == dict(KNOWN)
 
 
 def test_the_checker_imports_pythons_own_library_and_itself() -> None:
@@ -73,7 +73,11 @@ def test_the_checker_imports_pythons_own_library_and_itself() -> None:
             modules += [str(node.module)] if isinstance(node, ast.ImportFrom) else []
             for module in modules:
                 own = module.startswith("derive.certificates.") and "writer" not in module
-                assert own or module == "derive.errors" or module.split(".")[0] in sys.stdlib_module_names
+                assert (
+                    own
+                    or module == "derive.errors"
+                    or module.split(".")[0] in sys.stdlib_module_names
+                )
 
 
 def test_no_sympy_is_loaded_when_a_certificate_is_checked(tmp_path: Path) -> None:
@@ -95,8 +99,8 @@ def test_no_sympy_is_loaded_when_a_certificate_is_checked(tmp_path: Path) -> Non
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
-    said, loaded = done.stdout.splitlines()
+    assert done.returncode in (0, 3), done.stderr  # 3: rows that it does not know
+    *_, said, loaded = done.stdout.splitlines()
     assert said.endswith("do not apply")
     assert all(
         name.startswith("derive.certificates") or name in ("derive.errors", "derive.__main__")

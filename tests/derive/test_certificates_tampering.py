@@ -195,7 +195,12 @@ TAMPERED: list[tuple[str, str, Change, str]] = [
         "the hypotheses",
     ),
     ("a level", "lstm", claims("path", "level", "decided", "kernel-checked"), "the level"),
-    ("a level of nothing", "rnn", lambda c: claim_of(c, "path").update(level="decided"), "evidence"),
+    (
+        "a level of nothing",
+        "rnn",
+        lambda c: claim_of(c, "path").update(level="decided"),
+        "evidence",
+    ),
     (
         "a verdict, to refuted",
         "lstm",
@@ -259,6 +264,20 @@ TAMPERED: list[tuple[str, str, Change, str]] = [
         "lstm",
         claims(MULTIPLY, "example", "right 0.505", "right 0.506"),
         "right side",
+    ),
+    ("a range", "lstm", claims("gates", "statement", "(0, 1)", "(-1, 1)"), "the values of sigmoid"),
+    ("a gate", "lstm", claims("gates", "statement", "f_t", "W_f_t"), "no name here"),
+    (
+        "a second bias",
+        "gru",
+        claims("second bias", "statement", "dL/db_r", "dL/db_z"),
+        "the two gradients",
+    ),
+    (
+        "a second bias behind the reset",
+        "gru",
+        lambda c: claim_of(c, "second bias", "refuted").update(verdict="proved", example=""),
+        "the two gradients",
     ),
     (
         "a normal form",
@@ -389,8 +408,7 @@ def test_no_change_makes_the_checker_crash_or_hang(data: st.DataObject, name: st
         document = put(document, path, data.draw(VALUES))
     try:
         found = list(check(resealed(document)))
-    except MalformedError as error:
-        assert "\n" not in str(error)
+    except MalformedError:
         return
     assert {f.outcome for f in found} <= {RIGHT, WRONG, OPEN, VOID}
     assert all(f.reason for f in found if f.outcome in (WRONG, OPEN))

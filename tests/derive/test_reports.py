@@ -120,8 +120,9 @@ def test_claims_in_text_have_verdict_level_hypotheses_and_numbers() -> None:
         "left minus right: diag(p_f * f_t * (1 - f_t) * C_{t-1}) diag(p_i * i_t * (1 - i_t) * g_t)",
         "counterexample: n = 1, m = 1; p_i = 1, b_g = 1, all else 0: left 0.690399, right 0.5",
         "[refuted, decided] total derivative is the path (a misreading)",
-        "Does not apply: recurrent Jacobian: no state is an activation",
-        "1 proved, 3 refuted, 2 misreadings refuted, 3 do not apply",
+        "Do not apply (--json says why): recurrent Jacobian; output path; own lag;",
+        "20 proved, 3 refuted, 7 misreadings refuted, 2 of its properties lacking, 10 do not apply",
+        "dL/db_f = dL/dc, for a second bias c beside U_f @ h_{t-1} dL/db_i = dL/dc",  # one header
     ):
         assert said in flat
 
@@ -137,7 +138,7 @@ def test_brief_claims_leave_out_hypotheses_and_what_does_not_apply() -> None:
     cell = load("lstm")
     text = claims_text(cell, prove(gradients(cell)), brief=True)
     assert "given:" not in text
-    assert "Does not apply" not in text
+    assert "Do not apply" not in text
     assert "[proved, decided] path\n" in text
 
 
@@ -158,7 +159,7 @@ def test_claims_in_json_are_what_the_claims_say() -> None:
     assert document["cell"] == "peephole_lstm"
     for row, claim in zip(document["claims"], claims, strict=True):
         assert row["name"] == claim.theorem
-        for key in ("statement", "level", "verdict", "should_hold", "hypotheses", "source"):
+        for key in ("statement", "level", "verdict", "should_hold", "hypotheses", "source", "kind"):
             assert row[key] == getattr(claim, key)
         assert row["remainder"] == list(claim.remainder)
         assert row["example"] == claim.example

@@ -2,6 +2,7 @@
 
 import re
 
+import numpy as np
 import pytest
 from core import CORE
 
@@ -15,18 +16,46 @@ from derive.zoo import load, names
 GRADIENTS = {name: gradients(load(name)) for name in CORE}
 CLAIMS = {name: prove(g) for name, g in GRADIENTS.items()}
 
-# p proved, r refuted, - does not apply. The last line says whether the claim should hold.
+# p proved, r refuted, pr some of its claims so and some so, - does not apply. The last column says
+# whether the claim should hold: yes; no, a misreading; may, a property that a cell may lack.
 VERDICTS = """
-                               gru  gru_reset_before  lstm  peephole_lstm  rnn  should_hold
-gradients                       p          p           p          p         p       yes
-path                            -          -           p          r         -       yes
-path over T steps               -          -           p          r         -       yes
-total derivative                -          -           p          r         -       yes
-total derivative is the path    -          -           r          r         -       no
-total derivatives multiply      p          p           r          r         p       no
-recurrent Jacobian              -          -           -          -         p       yes
-output path                     p          p           -          -         -       yes
-own lag                         -          -           -          -         -       yes
+                              gru  gru_reset_before  lstm  peephole_lstm  rnn  should_hold
+gradients                     p    p                 p     p              p    yes
+path                          -    -                 p     r              -    yes
+path over T steps             -    -                 p     r              -    yes
+total derivative              -    -                 p     r              -    yes
+total derivative is the path  -    -                 r     r              -    no
+total derivatives multiply    p    p                 r     r              p    no
+Jacobian of all states        -    -                 p     p              -    yes
+constant error carousel       r    r                 r     r              -    no
+recurrent Jacobian            -    -                 -     -              p    yes
+output path                   p    p                 -     -              -    yes
+own lag                       -    -                 -     -              -    yes
+gates                         p    p                 p     p              -    may
+output in (-1, 1)             -    -                 p     p              p    may
+linear growth                 -    -                 p     p              -    may
+less than linear growth       -    -                 r     r              -    no
+convex combination            p    p                 r     r              -    may
+bounded forgetting            p    p                 p     p              -    may
+shifted gates                 -    -                 -     -              -    may
+stabiliser                    -    -                 -     -              -    may
+normaliser from zero          -    -                 -     -              -    may
+normaliser from any state     -    -                 -     -              -    no
+slopes                        p    p                 p     p              p    may
+vanishing                     -    -                 -     -              p    may
+0.9 and 1.1                   -    -                 -     -              p    may
+product of path factors       p    p                 p     p              -    may
+cannot explode                -    -                 r     r              -    no
+solves vanishing gradients    -    -                 r     r              -    no
+parameters                    r    p                 p     r              p    may
+second bias                   pr   p                 p     p              p    may
+exchanged parameters          r    r                 r     r              -    no
+running mean                  -    -                 -     -              -    may
+truncation                    p    p                 p     p              p    yes
+chaining                      p    p                 p     p              p    yes
+padding                       p    p                 p     p              p    yes
+independent sequences         p    p                 p     p              p    yes
+exchanged units               p    p                 p     p              p    yes
 """
 LETTERS = {"p": "proved", "r": "refuted", "-": "does not apply"}
 _HEAD, *_ROWS = [re.split(r"\s{2,}", line.strip()) for line in VERDICTS.strip().splitlines()]
@@ -46,9 +75,11 @@ def failing_case(theorem: Theorem) -> Gradients:
 
 def two_numbers(example: str) -> tuple[float, float]:
     """The values of both sides, as the example states them."""
-    found = re.search(r"left (-?[\d.e-]+), right (-?[\d.e-]+)", example)
+    found = re.search(r"left (\[.*?\]|-?[\d.e-]+), right (\[.*?\]|-?[\d.e-]+)", example)
     assert found, example
-    return float(found[1]), float(found[2])
+    left, right = (np.array(eval(text)) for text in found.groups())
+    apart = np.unravel_index(np.argmax(np.abs(left - right)), left.shape)
+    return float(left[apart]), float(right[apart])
 
 
 def test_the_pinned_table_is_about_the_core_and_all_theorems() -> None:
@@ -59,23 +90,25 @@ def test_the_pinned_table_is_about_the_core_and_all_theorems() -> None:
 @pytest.mark.parametrize("cell", CORE)
 @pytest.mark.parametrize("theorem", TABLE)
 def test_a_cell_of_the_core_has_the_pinned_verdict(cell: str, theorem: str) -> None:
-    found = claim(cell, theorem)
-    assert found.verdict == LETTERS[TABLE[theorem][cell]]
-    assert found.should_hold == (TABLE[theorem]["should_hold"] == "yes")
+    found = [c for c in CLAIMS[cell] if c.theorem == theorem]
+    assert {c.verdict for c in found} == {LETTERS[k] for k in TABLE[theorem][cell]}
+    expected = TABLE[theorem]["should_hold"]
+    assert all(c.should_hold == (expected != "no") for c in found)
+    assert all(c.optional == (expected == "may") for c in found)
 
 
 @pytest.mark.parametrize("theorem", THEOREMS, ids=lambda t: t.name)
 def test_every_claim_is_refuted_in_the_case_in_which_it_must_fail(theorem: Theorem) -> None:
     case = failing_case(theorem)
     assert theorem.absent(case) == ""
-    found = settle(theorem, case)
+    found = [c for c in settle(theorem, case) if c.verdict != "proved"]
     assert found
     for refuted in found:
         assert refuted.verdict == "refuted"
         assert refuted.level == "decided"
         assert refuted.remainder
         left, right = two_numbers(refuted.example)
-        assert abs(left - right) > 0.01
+        assert abs(left - right) > 0.001
 
 
 @pytest.mark.parametrize("theorem", THEOREMS, ids=lambda t: t.name)
@@ -83,7 +116,10 @@ def test_every_claim_that_should_hold_is_proved_of_a_cell_and_every_misreading_r
     theorem: Theorem,
 ) -> None:
     wanted = "proved" if theorem.should_hold else "refuted"
-    found = {claim(cell, theorem.name).verdict for cell in CORE}
+    found = {c.verdict for cell in CORE for c in CLAIMS[cell] if c.theorem == theorem.name}
+    for cell in ("janet", "slstm", "slstm_code", "running_mean"):
+        if wanted not in found:
+            found |= {c.verdict for c in prove(gradients(load(cell)), (theorem,))}
     if theorem.must_fail.cell in names():  # of which it may hold before it is spoilt
         unspoilt = gradients(load(theorem.must_fail.cell))
         found |= {c.verdict for c in prove(unspoilt, (theorem,))}

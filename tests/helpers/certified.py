@@ -56,6 +56,4 @@ def reasons(document: Any) -> str:
 
 def claim_of(cell: Any, name: str, verdict: str = "") -> Any:
     """The first claim of that name, and that verdict if one is given."""
-    return next(
-        c for c in cell["claims"] if c["name"] == name and verdict in ("", c["verdict"])
-    )
+    return next(c for c in cell["claims"] if c["name"] == name and verdict in ("", c["verdict"]))

@@ -2,10 +2,10 @@
 
 import math
 from fractions import Fraction
-from types import ModuleType
 
 import numpy as np
 import pytest
+from by_hand import written
 from emitted import kernel_of
 from spoilt import SPOILT
 
@@ -19,77 +19,10 @@ from verify.runner import run
 
 LSTM = load("lstm")
 
-# Written by hand, as people write it; nothing of it comes from a derivation.
-BY_HAND = """
-import numpy as np
-
-def sigmoid(z):
-    return 1 / (1 + np.exp(-z))
-
-def forward(params, x, state_0=None, *, lengths=None):
-    n = len(params["b_f"])
-    state_0 = state_0 or {}
-    h = state_0.get("h", np.zeros((x.shape[1], n), x.dtype))
-    C = state_0.get("C", np.zeros((x.shape[1], n), x.dtype))
-    ends = np.full(x.shape[1], len(x)) if lengths is None else np.asarray(lengths)
-    steps, y = [], np.zeros((len(x), x.shape[1], n), x.dtype)
-    for t in range(len(x)):
-        live = (t < ends)[:, None]
-        now = np.where(live, x[t], 0)
-        a = {k: now @ params["W_" + k].T for k in "fiog"}
-        a = {k: a[k] + h @ params["U_" + k].T + params["b_" + k] for k in "fiog"}
-        f, i, o, g = sigmoid(a["f"]), sigmoid(a["i"]), sigmoid(a["o"]), np.tanh(a["g"])
-        C_new = f * C + i * g
-        h_new = o * np.tanh(C_new)
-        steps.append((live, now, h, C, f, i, o, g, C_new, h_new))
-        y[t] = np.where(live, h_new, 0)
-        h, C = np.where(live, h_new, h), np.where(live, C_new, C)
-    return y, {"h": h, "C": C}, (x, steps)
-
-def backward(params, tape, dy=None, dstate_T=None):
-    x, steps = tape
-    shape = (x.shape[1], len(params["b_f"]))
-    ends = dstate_T or {}
-    dh = np.array(ends.get("h", np.zeros(shape, x.dtype)))
-    dC = np.array(ends.get("C", np.zeros(shape, x.dtype)))
-    found = {name: np.zeros_like(a) for name, a in params.items()}
-    dx = np.zeros_like(x)
-    for t in reversed(range(len(x))):
-        live, now, h, C, f, i, o, g, C_new, h_new = steps[t]
-        kept_h, kept_C = np.where(live, 0, dh), np.where(live, 0, dC)
-        d = np.where(live, dh + (0 if dy is None else dy[t]), 0)
-        e = np.where(live, dC, 0) + d * o * (1 - np.tanh(C_new) ** 2)
-        delta = {
-            "f": e * C * f * (1 - f),
-            "i": e * g * i * (1 - i),
-            "o": d * np.tanh(C_new) * o * (1 - o),
-            "g": e * i * (1 - g ** 2),
-        }
-        dh, dC = kept_h, kept_C + e * f
-        for k in "fiog":
-            found["W_" + k] += delta[k].T @ now
-            found["U_" + k] += delta[k].T @ h
-            found["b_" + k] += delta[k].sum(axis=0)
-            dx[t] += delta[k] @ params["W_" + k]
-            dh = dh + delta[k] @ params["U_" + k]
-    return {**found, "x": dx, "h_0": dh, "C_0": dC}
-"""
-
 
 @pytest.fixture(scope="module")
 def library():
     return Library.of(LSTM)
-
-
-def written(*edits):
-    """The text with pieces replaced, as a module."""
-    text = BY_HAND
-    for old, new in edits:
-        assert text.count(old) == 1, old
-        text = text.replace(old, new)
-    module = ModuleType("by_hand")
-    exec(compile(text, "<by_hand>", "exec"), module.__dict__)
-    return module
 
 
 def names(found):

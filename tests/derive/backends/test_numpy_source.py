@@ -132,7 +132,8 @@ def test_the_docstring_carries_theorems_version_and_digest(name):
     doc = words(module.__doc__)
     for claim in claims:
         shown = words(f"{claim.statement} [{claim.verdict}, {claim.level}")
-        assert (shown in doc) == (claim.verdict != VOID)
+        told = claim.verdict != VOID and claim.kind in ("gradients", "path")
+        assert (shown in doc) == told
     assert any(claim.verdict == "proved" for claim in claims)
     assert f"bptt {VERSION} " in doc
     assert f"digest {digest(derived.cell)}." in doc
