@@ -79,9 +79,34 @@ def _parser() -> argparse.ArgumentParser:
         if writes:
             help_text = "the folder (out/CELL)" if name == "all" else "where to write (- is stdout)"
             one.add_argument("-o", "--output", metavar="PATH", help=help_text)
-        one.add_argument("--json", action="store_true", help="JSON on standard output")
+        if name == "prove":
+            _certifies(one)
+        else:
+            one.add_argument("--json", action="store_true", help="JSON on standard output")
         one.set_defaults(command=command)
+    check = commands.add_parser("check", help=_CHECK, description=_CHECK)
+    check.add_argument("file", metavar="FILE", help="what `derive prove` wrote, .json or .v")
+    check.add_argument("--json", action="store_true", help="JSON on standard output")
+    check.set_defaults(command=_check)
     return parser
+
+
+_CHECK = "a certificate, decided again without SymPy, or a Coq file, by coqc; exit 1 where wrong"
+
+
+def _certifies(prove: argparse.ArgumentParser) -> None:
+    """`--json` alone is JSON on standard output, as everywhere; with a file, a certificate."""
+    cell = next(a for a in prove._actions if a.dest == "cell")
+    cell.nargs = "?"  # so that `prove --json lstm` is `prove lstm --json`
+    prove.add_argument(
+        "--json",
+        nargs="?",
+        const=True,
+        default=False,
+        metavar="FILE",
+        help="JSON on standard output; with FILE, a certificate that `derive check` takes",
+    )
+    prove.add_argument("--coq", metavar="FILE", help="write the proofs for Coq as well")
 
 
 def _print_json(document: dict[str, Any]) -> None:
@@ -124,29 +149,97 @@ def _show(arguments: argparse.Namespace) -> int:
 
 
 def _prove(arguments: argparse.Namespace) -> int:
+    from derive.errors import UsageError
     from derive.network_reports import network_claims_json, network_claims_text
     from derive.reports import claims_json, claims_text
     from derive.zoo import is_network
 
+    file = _certificate_file(arguments)
     if is_network(arguments.cell):
+        if arguments.coq:
+            raise UsageError("a Coq file is about one cell: use --coq with each of the network's")
         derived, proofs = _proved_network(arguments.cell)
-        if arguments.json:
+        if file:
+            _certify(file, [(g, proofs[g.cell.name]) for g in _once(derived.cells)])
+        elif arguments.json:
             _print_json(network_claims_json(derived.network, proofs))
         else:
             sys.stdout.write(network_claims_text(derived.network, proofs))
         return _code(_all_claims(proofs))
     g, claims = _proved(arguments.cell)
-    if arguments.json:
+    if arguments.coq:
+        _write_coq(arguments.coq, g)
+    if file:
+        _certify(file, [(g, claims)])
+    elif arguments.json:
         _print_json(claims_json(g.cell, claims))
     else:
         sys.stdout.write(claims_text(g.cell, claims))
     return _code(claims)
 
 
+def _certificate_file(arguments: argparse.Namespace) -> str:
+    """The file of `--json FILE`, or ''."""
+    from derive.errors import UsageError
+
+    if arguments.cell is None:
+        if not isinstance(arguments.json, str):
+            raise UsageError("a CELL is missing: a name that `derive list` shows, or a file")
+        arguments.cell, arguments.json = arguments.json, True
+    return arguments.json if isinstance(arguments.json, str) else ""
+
+
+def _once(cells: Any) -> list[Any]:
+    """Gradients of the cells of a network, each cell once."""
+    return list({g.cell.name: g for g in cells}.values())
+
+
+def _certify(file: str, proved: Any) -> None:
+    from derive.certificates.writer import certificate
+
+    document = certificate(proved)
+    _write(Path(file), json.dumps(document, indent=1) + "\n")
+    claims = sum(len(cell["claims"]) for cell in document["cells"])
+    print(f"{file}: a certificate of {claims} claims; `derive check {file}` decides them again")
+
+
+def _write_coq(file: str, derived: Any) -> None:
+    from derive.backends.coq import coq_source
+
+    _write(Path(file), coq_source(derived))
+    print(f"{file}: proofs for Coq; `derive check {file}` has them checked", file=sys.stderr)
+
+
+def _check_coq(arguments: argparse.Namespace) -> int:
+    from derive.backends.coq.files import checked_json, checked_text, read_and_check
+
+    found = read_and_check(Path(arguments.file))
+    if arguments.json:
+        _print_json(checked_json(found))
+    else:
+        sys.stdout.write(checked_text(found))
+    return HOLDS if found.checked.accepted else WRONG
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    if arguments.file.endswith(".v"):
+        return _check_coq(arguments)
+    from derive.certificates.files import checked, findings_json, findings_text, is_open, is_wrong
+
+    found = checked(Path(arguments.file))
+    if arguments.json:
+        _print_json(findings_json(found))
+    else:
+        sys.stdout.write(findings_text(found))
+    if any(map(is_wrong, found)):
+        return WRONG
+    return UNDECIDED if any(map(is_open, found)) else HOLDS
+
+
 def _code(claims: Any) -> int:
     if any(c.fails for c in claims):
         return WRONG
-    return UNDECIDED if any(c.verdict == "not decided" for c in claims) else HOLDS
+    return UNDECIDED if any(c.is_open for c in claims) else HOLDS
 
 
 def _proved(cell: str) -> Any:

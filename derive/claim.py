@@ -23,6 +23,8 @@ class Claim:
         should_hold: False for a misreading that is shown in order to be refuted.
         remainder: left side minus right side, term by term, where they differ.
         example: numbers for which the two sides differ, with both values.
+        kind: the group that the row belongs to, a key of `derive.theorems.KINDS`.
+        optional: whether a cell may well lack it: refuted or not decided, it is no failure.
     """
 
     theorem: str
@@ -37,11 +39,18 @@ class Claim:
     remainder: tuple[str, ...] = ()
     remainder_latex: tuple[str, ...] = ()
     example: str = ""
+    kind: str = "path"
+    optional: bool = False
 
     @property
     def fails(self) -> bool:
         """Whether a claim that should hold does not."""
-        return self.should_hold and self.verdict == REFUTED
+        return self.should_hold and not self.optional and self.verdict == REFUTED
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a claim that should hold could not be decided."""
+        return self.should_hold and not self.optional and self.verdict == UNDECIDED
 
     @property
     def misread(self) -> bool:

@@ -210,7 +210,7 @@ def transpose(expr: Expr) -> Expr:
         case MatMul():
             return scale(number, matmul(transpose(rest.args[1]), transpose(rest.args[0])))
         case MatAdd():
-            return add(*(transpose(term) for term in rest.args))
+            return add(*(scale(number, transpose(term)) for term in rest.args))
     return scale(number, Transpose(rest))
 
 

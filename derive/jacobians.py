@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import sympy as sp
 
@@ -29,7 +30,7 @@ from derive.gradients import Gradients
 from derive.language.printing import text_of_expression
 from derive.notation import Notation, notation_of, number_tex
 
-__all__ = ["Link", "Operator", "Writer", "is_diagonal", "operators"]
+__all__ = ["Link", "Operator", "Writer", "count_paths", "is_diagonal", "operators", "writer_of"]
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,23 @@ def _after(outer: Callable[[Expr], Expr], inner: Callable[[Expr], Expr]) -> Call
 def _placed(pieces: Sequence[Expr], place: int) -> Callable[[Expr], Expr]:
     """A stack of zeros but for one piece."""
     return lambda e: stack(tuple(e if k == place else zero(p.shape) for k, p in enumerate(pieces)))
+
+
+def count_paths(moved: Expr, d: Expr) -> int:
+    """How many paths a differential has, none of them written out: it is linear in d."""
+    known: dict[int, int] = {}
+
+    def count(node: sp.Basic) -> int:
+        if isinstance(node, MatrixSymbol):
+            return int(node == d)
+        if id(node) not in known:
+            inside = parts_of(node) if isinstance(node, BlockMatrix) else node.args
+            known[id(node)] = sum(count(arg) for arg in inside)
+            alive.append(node)
+        return known[id(node)]
+
+    alive: list[sp.Basic] = []  # so that no address is used twice
+    return count(moved)
 
 
 def is_diagonal(expr: Expr, direction: Expr) -> bool:
@@ -217,6 +235,12 @@ class Writer:
         if link.kind == "diagonal":
             return rf"\operatorname{{diag}}({text})"
         return f"({text})" if isinstance(self.spelled(link.expr), MatAdd) else text
+
+
+@lru_cache(maxsize=4)
+def writer_of(gradients: Gradients) -> Writer:
+    """The writer for a cell's claims; many claims share it."""
+    return Writer(gradients)
 
 
 def _blocks(link: Link) -> list[str]:

@@ -85,7 +85,9 @@ def normal_form(expr: Expr) -> Form:
         if number > MAX_TERMS:
             raise TooLargeError(f"more than {MAX_TERMS} terms to compare")
         total[_canonical(factors)] += coef
-    expanded = {key: sp.expand(coef) for key, coef in sorted(total.items())}
+    expanded = {
+        key: coef if coef.is_Number else sp.expand(coef) for key, coef in sorted(total.items())
+    }
     return {key: coef for key, coef in expanded.items() if coef != 0}
 
 
@@ -138,6 +140,8 @@ def _axes(expr: Expr, row: _Index, column: _Index) -> tuple[_Index, ...]:
 
 def _said(index: _Index, size: sp.Expr) -> _Index:
     """The index without its range, where that is the whole of an axis of this size."""
+    if index.range is None:
+        return index
     whole = index.offset == 0 and index.range == size
     return replace(index, range=None) if whole else index
 
@@ -216,6 +220,8 @@ def _canonical(factors: tuple[_Factor, ...]) -> _Key:
     """The monomial with its summed indices relabelled so that equal sums look equal."""
     factors = (*factors, *_ranges(factors))
     bound = sorted({i.name for _, axes in factors for i in axes if isinstance(i.name, int)})
+    if len(bound) <= 1:  # no two sums to tell apart
+        return _relabelled(factors, bound)
     classes = _refined(factors, bound)
     if prod(factorial(len(c)) for c in classes) > MAX_ORDERS:
         raise TooLargeError("too many interchangeable sums to compare")
@@ -248,7 +254,7 @@ def _refined(factors: tuple[_Factor, ...], bound: list[int]) -> list[list[int]]:
     for _ in bound:
         marks = {
             b: sorted(
-                (name, place, str(axis.offset), tuple(_mark(i, colour) for i in axes))
+                (name, place, _offset(axis), tuple(_mark(i, colour) for i in axes))
                 for name, axes in factors
                 for place, axis in enumerate(axes)
                 if axis.name == b
@@ -258,6 +264,10 @@ def _refined(factors: tuple[_Factor, ...], bound: list[int]) -> list[list[int]]:
         ranks = {repr(m): k for k, m in enumerate(sorted(marks.values(), key=repr))}
         colour = {b: ranks[repr(marks[b])] for b in bound}
     return [[b for b in bound if colour[b] == k] for k in sorted(set(colour.values()))]
+
+
+def _offset(index: _Index) -> str:
+    return "0" if index.offset is sp.S.Zero else str(index.offset)
 
 
 def _mark(index: _Index, colour: Mapping[int, int]) -> str:

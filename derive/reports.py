@@ -1,19 +1,22 @@
 """Cells, gradients and claims for the terminal, and as JSON for other programs."""
 
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import groupby
 from typing import Any
 
 import sympy as sp
 
 from derive.cell import Cell, Variable
-from derive.claim import PROVED, UNDECIDED, VOID, Claim
+from derive.claim import PROVED, REFUTED, UNDECIDED, VOID, Claim
 from derive.differentials import tangent
 from derive.expressions import Apply
 from derive.gradients import Adjoint, Gradients, gradients
 from derive.jacobians import Writer
 from derive.language.printing import text_of_expression
 from derive.networks import Network
+from derive.theorems import KINDS
 from derive.theorems.own_lag import shown_lags
 
 __all__ = [
@@ -172,6 +175,8 @@ def claims_json(cell: Cell, claims: Sequence[Claim]) -> dict[str, Any]:
                 "source": c.source,
                 "remainder": list(c.remainder),
                 "example": c.example,
+                "kind": c.kind,
+                "optional": c.optional,
             }
             for c in claims
         ],
@@ -179,30 +184,44 @@ def claims_json(cell: Cell, claims: Sequence[Claim]) -> dict[str, Any]:
 
 
 def claims_text(cell: Cell, claims: Sequence[Claim], brief: bool = False) -> str:
-    """Claims for a person; `brief` leaves out hypotheses, methods and what does not apply."""
+    """Claims for a person, by kind; `brief` leaves out hypotheses and methods.
+
+    What does not apply is counted: `claims_json` has it, with the reasons.
+    """
     lines = [f"{cell.name}: {cell.title}" if cell.title else cell.name, ""]
-    for claim in claims:
-        if claim.verdict != VOID:
-            lines += _claim(claim, brief)
+    for kind, heading in KINDS.items():
+        shown = [c for c in claims if c.kind == kind and c.verdict != VOID]
+        if shown:
+            lines += [heading, ""] + [line for c in _alike(shown) for line in _claim(c, brief)]
     void = [c for c in claims if c.verdict == VOID]
     if void and not brief:
-        lines += ["Does not apply:"]
-        lines += [f"  {c.theorem}: {c.hypotheses}" for c in void] + [""]
+        names = "; ".join(c.theorem for c in void)
+        lines += [*_filled(f"Do not apply (--json says why): {names}", ""), ""]
     proved = sum(c.verdict == PROVED for c in claims)
     wrong = [c for c in claims if c.fails]
     misread = sum(c.misread for c in claims)
+    lacking = sum(c.optional and c.verdict == REFUTED for c in claims)
     undecided = sum(c.verdict == UNDECIDED for c in claims)
     lines.append(
         f"{proved} proved, {len(wrong)} refuted, {misread} misreadings refuted, "
+        f"{f'{lacking} of its properties lacking, ' if lacking else ''}"
         f"{f'{undecided} not decided, ' if undecided else ''}{len(void)} do not apply"
     )
     return "\n".join(lines) + "\n"
 
 
-def _claim(claim: Claim, brief: bool) -> list[str]:
+def _alike(claims: Sequence[Claim]) -> Iterator[list[Claim]]:
+    """Neighbours that differ in their statements alone, together."""
+    for _, group in groupby(claims, lambda c: replace(c, statement="", latex="")):
+        yield list(group)
+
+
+def _claim(claims: Sequence[Claim], brief: bool) -> list[str]:
+    claim = claims[0]
     verdict = f"{claim.verdict}, {claim.level}" if claim.level else claim.verdict
     note = " (a misreading)" if claim.misread else ""
-    lines = [f"[{verdict}] {claim.theorem}{note}", *_filled(claim.statement)]
+    lines = [f"[{verdict}] {claim.theorem}{note}"]
+    lines += [line for c in claims for line in _filled(c.statement)]
     if not brief:
         lines += _filled(f"given: {claim.hypotheses}") + _filled(f"by: {claim.method}")
     if claim.remainder:
@@ -212,7 +231,11 @@ def _claim(claim: Claim, brief: bool) -> list[str]:
     return [*lines, ""]
 
 
-def _filled(text: str) -> list[str]:
+def _filled(text: str, indent: str = "    ") -> list[str]:
     return textwrap.wrap(
-        text, 96, initial_indent="    ", subsequent_indent="      ", break_long_words=False
+        text,
+        96,
+        initial_indent=indent,
+        subsequent_indent=indent + "  ",
+        break_long_words=False,
     )

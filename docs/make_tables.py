@@ -13,12 +13,19 @@ from typing import Any
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
+from derive.claim import PROVED, REFUTED, UNDECIDED, VOID
+from derive.gradients import gradients
 from derive.language import reading, whitelist
 from derive.language.shorthands import SHORTHANDS
 from derive.primitives import PRIMITIVES, Primitive
+from derive.proofs import prove
 from derive.rules import RULES
 from derive.theorems import THEOREMS
+from derive.theorems.laws import reads_two_back
 from derive.theorems.row import MustFail
+from derive.theorems.structure import squared_carry
+from derive.transposes import lost_term
+from derive.zoo import load, names
 from verify.conventions import CONVENTIONS, RELATIONS, Convention, Relation, Stack
 from verify.deviations.table import DEVIATIONS
 from verify.precisions import LOWER
@@ -138,8 +145,16 @@ def _theorems() -> str:
 
 def _fails(case: MustFail) -> str:
     equations = "; ".join(f"`{line}`" for line in case.cell.splitlines() if " = " in line)
-    spoilt = "" if case.spoil is MustFail("").spoil else ", with a term of the sweep taken out"
+    spoilt = _SPOILT[case.spoil]
     return (equations or f"`{case.cell}`") + spoilt
+
+
+_SPOILT = {
+    MustFail("").spoil: "",
+    lost_term: ", with a term of the sweep taken out",
+    squared_carry: ", with a cotangent squared in the sweep",
+    reads_two_back: ", with its output of two steps back added",
+}
 
 
 def _properties() -> str:
@@ -221,6 +236,35 @@ def _deviations() -> str:
     return _table(("kind", "what is said", "known from"), rows)
 
 
+_LETTERS = {PROVED: "p", REFUTED: "r", UNDECIDED: "?", VOID: "-"}
+_VERDICTS = re.compile(r"(<!-- verdicts: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def verdicts(kind: str, cells: Iterable[str]) -> list[tuple[str, ...]]:
+    """For each cell, what each row of a kind says of it: letters, one for each verdict."""
+    rows = [t for t in THEOREMS if t.kind == kind]
+    found = []
+    for cell in cells:
+        claims = prove(gradients(load(cell)), rows)
+        letters = [
+            "".join(sorted({_LETTERS[c.verdict] for c in claims if c.theorem == row.name}))
+            for row in rows
+        ]
+        found.append((f"`{cell}`", *letters))
+    return found
+
+
+def with_verdicts(text: str, cells: Iterable[str]) -> str:
+    """A page with its tables of verdicts written anew: a minute for all cells."""
+    cells = tuple(cells)
+
+    def table(found: re.Match[str]) -> str:
+        head = ("cell", *(t.name for t in THEOREMS if t.kind == found[2]))
+        return f"{found[1]}\n{_table(head, verdicts(found[2], cells))}\n{found[3]}"
+
+    return _VERDICTS.sub(table, text)
+
+
 TABLES: Mapping[str, Callable[[], str]] = {
     "functions": _functions,
     "shorthands": _shorthands,
@@ -240,8 +284,9 @@ def main() -> None:
     """Write every page whose tables are out of date."""
     for page in sorted(HERE.glob("*.md")):
         text = page.read_text(encoding="utf-8")
-        if renewed(text) != text:
-            page.write_text(renewed(text), encoding="utf-8", newline="\n")
+        new = with_verdicts(renewed(text), names())
+        if new != text:
+            page.write_text(new, encoding="utf-8", newline="\n")
             print(f"renewed {page.relative_to(HERE.parent)}")
 
 

@@ -13,7 +13,7 @@ from derive.gradients import Gradients, gradients
 from verify.adapters.limits import FULL, Limits, not_given
 from verify.adapters.restricting import within
 from verify.diagnosis.answers import Diagnosis
-from verify.diagnosis.diagnose import diagnose
+from verify.diagnosis.diagnose import attempted, diagnose
 from verify.findings import Finding, Report, Verdict, conduct_findings, finding
 from verify.isolation import Journal, Observation, Outcome
 from verify.kernels import Example, Kernel
@@ -84,6 +84,8 @@ def run(
     work.probe()
     work.sweep()
     found = "" if declared else work.detected()
+    if found and lower(found).smooth and work.otherwise():
+        found = ""
     if found:
         work = replace(work.fresh(), kernel=_lowered(kernel, found), precision=found)
         work.probe()
@@ -157,6 +159,13 @@ class _Work:
         rest = [e for e in self.visited if all(e is not f for f in failing)]
         backwards = "gradients" not in self.not_given
         return detect(self.kernel, self.derived, [*failing, *rest], backwards=backwards)
+
+    def otherwise(self) -> bool:
+        """Whether a known deviation computes what it computes: then no function is coarse."""
+        found = self.diagnosis()
+        values = {n for n in found.wrong if not n.startswith("d ")}
+        told = {n for c in found.causes if c.model is not None for n in c.explains}
+        return bool(values) and values <= told
 
     def taken(self) -> Trial:
         """An example that forward does not refuse, if there is one."""
@@ -256,7 +265,15 @@ class _Work:
     def diagnosis(self) -> Diagnosis:
         """The likely cause of what failed."""
         backwards = "gradients" not in self.not_given
-        return diagnose(self.cell, self.kernel, backwards=backwards, failed=self.failed)
+        drawn = {
+            o.kind: e
+            for o, e in self.seen.items()
+            if o.kind == "global state" and "random" in o.text
+        }
+        failed = self.failed | drawn
+        return attempted(
+            lambda: diagnose(self.cell, self.kernel, backwards=backwards, failed=failed)
+        )
 
     def findings(self) -> Iterator[Finding]:
         """Each failed property on its smallest example; what one shrinks to is tried on others."""

@@ -59,6 +59,7 @@ PINS: tuple[Pin, ...] = (
     Pin(6, 3, "saturated", _F32, False, "full", "outputs"),
     Pin(14, 2, "remembering", _F64, True, "full", "last output"),
     Pin(3, 2, "overflowing", _F32, True, "full", "all", least=3),
+    Pin(3, 2, "overflowing", _F64, True, "full", "all", least=3),
     Pin(3, 3, "mixed", _F64, True, "equal", "final states", square=True),
     Pin(2, 2, "unsaturated", _F64, True, "full", "across outputs"),
     Pin(2, 1, "weak", _F32, True, "full", "first output"),

@@ -1,12 +1,13 @@
 """Memories: which states are one, their path factor, and the path over one step and over T."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from derive.cell import Cell, Variable
 from derive.differentials import additive, differential, is_zero, ones, tangent
 from derive.expressions import Expr, MatrixSymbol, Name, times
 from derive.gradients import Gradients
-from derive.jacobians import Writer, is_diagonal
+from derive.jacobians import Writer, is_diagonal, writer_of
 from derive.theorems.row import Identity
 
 __all__ = [
@@ -35,6 +36,7 @@ def has_path(gradients: Gradients, state: Variable) -> bool:
     return not is_zero(own) and is_diagonal(own, direction)
 
 
+@lru_cache(maxsize=4)
 def memories(gradients: Gradients) -> list[Variable]:
     """States beside the output that have an additive, elementwise path."""
     states = gradients.cell.states
@@ -74,7 +76,7 @@ def one_step(
         said: in which sense: 'direct' or 'total'.
         moving: how the states of step t-1 move; by default s_{t-1} alone.
     """
-    writer, d = Writer(gradients), tangent(state.before)
+    writer, d = writer_of(gradients), tangent(state.before)
     moving = moving or {state.before: d}
     text, latex = derivative(writer, state)
     sense = rf"\Big|_{{\mathrm{{{said}}}}}" if said else ""
@@ -102,7 +104,7 @@ def along(gradients: Gradients, state: Variable) -> Expr:
 
 def path_product(gradients: Gradients) -> list[Identity]:
     """One step of the induction: a change P * d of s_{t-1} becomes k * P * d."""
-    writer, found = Writer(gradients), []
+    writer, found = writer_of(gradients), []
     for state in memories(gradients):
         name, k = state.name, path_factor(gradients, state)
         d = tangent(MatrixSymbol(f"{name}[0]", *state.now.shape))

@@ -1,10 +1,12 @@
 """What a state keeps of its own lag, both ways: by differentials, and by the reverse sweep."""
 
+from functools import lru_cache
+
 from derive.cell import Variable
 from derive.differentials import additive, differential, is_zero, tangent
 from derive.expressions import Expr, Name, zero
 from derive.gradients import Gradients, bar, carry, upstream
-from derive.jacobians import Writer, operators
+from derive.jacobians import operators, writer_of
 from derive.theorems.memory import derivative, has_path
 from derive.theorems.recurrences import recurrent_jacobian
 from derive.theorems.row import Identity
@@ -15,6 +17,7 @@ __all__ = ["no_own_lag", "own_lag", "own_lags", "shown_lags"]
 SHOWN = 400  # characters of a Jacobian; a longer one is counted
 
 
+@lru_cache(maxsize=4)
 def shown_lags(gradients: Gradients) -> dict[Variable, Expr]:
     """Which states' own lags describe a cell, each with how the state moves when its lag does.
 
@@ -30,6 +33,7 @@ def shown_lags(gradients: Gradients) -> dict[Variable, Expr]:
     return {s: moved for s, moved in found.items() if not is_zero(moved)}
 
 
+@lru_cache(maxsize=4)
 def own_lags(gradients: Gradients) -> list[Variable]:
     """Those of `shown_lags` for which no other row says in which form."""
     said = {identity.of for identity in recurrent_jacobian(gradients)}
@@ -43,7 +47,7 @@ def no_own_lag(gradients: Gradients) -> str:
 
 def own_lag(gradients: Gradients) -> list[Identity]:
     """<v, J d> = <J' v, d>: J by differentials, J' what the reverse sweep carries back."""
-    writer, found = Writer(gradients), []
+    writer, found = writer_of(gradients), []
     for state in own_lags(gradients):
         d, v = tangent(state.before), carry(state)
         moved = _moved(gradients, state)

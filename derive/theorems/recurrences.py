@@ -1,5 +1,7 @@
 """The output's own additive path, and states that are an activation of a recurrent product."""
 
+from functools import lru_cache
+
 from derive.cell import Variable
 from derive.differentials import activated, differential, tangent
 from derive.expressions import (
@@ -16,7 +18,7 @@ from derive.expressions import (
     zero,
 )
 from derive.gradients import Gradients
-from derive.jacobians import Writer
+from derive.jacobians import writer_of
 from derive.rules import slope
 from derive.schedule.levels import stacks_of
 from derive.schedule.terms import Matrix, read_sum
@@ -28,7 +30,7 @@ __all__ = ["no_output_path", "output_path", "recurrent_jacobian"]
 
 def output_path(gradients: Gradients) -> list[Identity]:
     """With gates and candidates held fixed, the output keeps its lag by its path factor."""
-    writer, state = Writer(gradients), gradients.cell.output
+    writer, state = writer_of(gradients), gradients.cell.output
     d, held = tangent(state.before), activated(gradients)
     right = times(path_factor(gradients, state), d)
     text, latex = derivative(writer, state)
@@ -73,6 +75,7 @@ def _moved(source: Name, state: Variable, gradients: Gradients) -> Expr:
     return stack(tuple(_moved(part, state, gradients) for part in parts_of(stacked)))
 
 
+@lru_cache(maxsize=4)
 def recurrent_jacobian(gradients: Gradients) -> list[Identity]:
     """An activated state: slope times recurrent matrix."""
     found = []

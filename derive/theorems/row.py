@@ -1,12 +1,22 @@
 """What a theorem's row is, and what it says of one cell."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from derive.expressions import Expr, Name
 from derive.gradients import Gradients
 
-__all__ = ["Identity", "MustFail", "Statement", "Theorem"]
+__all__ = ["KINDS", "Bound", "Fact", "Identity", "MustFail", "Stated", "Statement", "Theorem"]
+
+# Groups of rows, in the order in which they are printed, with the heading of each.
+KINDS = {
+    "gradients": "Gradients",
+    "path": "Paths: how a state moves with its own lag",
+    "range": "Ranges: where values lie",
+    "slope": "Slopes: how fast a change shrinks or grows",
+    "structure": "Structure: parameters, symmetries, sums over time",
+    "law": "Laws of a step, which tests of kernels rely on",
+}
 
 
 @dataclass(frozen=True)
@@ -33,7 +43,50 @@ class Identity:
     of: str = ""
 
 
-Statement = Callable[[Gradients], list[Identity]]
+@dataclass(frozen=True)
+class Bound:
+    """left <= right, entry by entry, for all values that the hypotheses allow.
+
+    Attributes:
+        sides: pairs (left, right); the bound is all of them. They are evaluated through the
+            cell's equations in a search for numbers that exceed them.
+        reasons: the inequalities from which it follows, as `derive.ranges` decided them; empty if
+            that procedure could not.
+        steps: how many time steps the names in `sides` span; the last one is step t.
+        positive: what the hypotheses hold at or above zero; numbers that break it refute nothing.
+        excess: the sides as text, for a bound that is refuted: 'h_t - 1'.
+    """
+
+    text: str
+    latex: str
+    sides: tuple[tuple[Expr, Expr], ...]
+    reasons: tuple[str, ...]
+    steps: int = 1
+    positive: tuple[Expr, ...] = ()
+    excess: str = ""
+
+
+@dataclass(frozen=True)
+class Fact:
+    """Something that is read off the equations, and settled there.
+
+    Attributes:
+        holds: whether it is true; None if that could not be decided.
+        reasons: what it follows from.
+        remainder: what stands against it.
+        example: numbers for which it is false, both values evaluated through the equations.
+    """
+
+    text: str
+    latex: str
+    holds: bool | None
+    reasons: tuple[str, ...]
+    remainder: tuple[str, ...] = ()
+    example: str = ""
+
+
+Stated = Identity | Bound | Fact
+Statement = Callable[[Gradients], Sequence[Stated]]
 
 
 @dataclass(frozen=True)
@@ -55,6 +108,8 @@ class Theorem:
         induction: how a claim over T steps follows from the identities, or ''.
         must_fail: a case in which it is false; a test sees it fail.
         should_hold: False for a misreading that is shown in order to be refuted.
+        kind: a key of `KINDS`.
+        optional: whether a cell may well lack it: refuted or not decided, it is no failure.
     """
 
     name: str
@@ -66,3 +121,5 @@ class Theorem:
     must_fail: MustFail
     induction: str = ""
     should_hold: bool = True
+    kind: str = "path"
+    optional: bool = False

@@ -57,6 +57,7 @@ class Adapted:
             s.name: _back(final.get(s.name), self.state, "BF", f"final {s.name}")
             for s in self.cell.states
         }
+        ends |= {n: a for n, a in final.items() if n not in ends}
         return _back(y, self.y, "TBF", "y"), ends, (tape, example)
 
     @property
@@ -89,7 +90,8 @@ class Adapted:
             name = f"{state.name}_0"
             if name in found:
                 grads[name] = _given(found[name], self.state, "BF", f"the gradient of {name}")
-        return grads
+        known = {*p, *example.inputs, *(f"{s.name}_0" for s in self.cell.states)}
+        return grads | {n: a for n, a in found.items() if n not in known}
 
     def _states(self, example: Example, given: Arrays | None) -> dict[str, Array]:
         """All states, zeros where they are not given."""

@@ -6,6 +6,7 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
+import sympy as sp
 
 from verify.deviations.deviation import Family, Variant
 from verify.deviations.model import Model, Results, States
@@ -93,6 +94,17 @@ def state_transformed(model: Model) -> Iterator[Variant]:
 
             new = replace(model, starting=(*model.starting, start))
             yield Variant(f"{name}({state.name}_0) for {state.name}_0", new)
+
+        def positive(
+            field: Field, t: int, read: States, first: States, state: str = state.name
+        ) -> States:
+            v = plain(field, read[state])
+            half = field.constant(sp.Rational(1, 2), v.shape[-2:])
+            shifted, below = field.add(read[state], half), field.apply("sigmoid", read[state])
+            return {**read, state: field.where(v >= 0, shifted, below)} if t == 0 else read
+
+        said = f"the positive g of {state.name}_0 (x + 1/2, sigmoid(x) below 0) for {state.name}_0"
+        yield Variant(said, replace(model, starting=(*model.starting, positive)))
 
 
 def not_carried(model: Model) -> Iterator[Variant]:

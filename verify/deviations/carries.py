@@ -186,6 +186,16 @@ def truncated(model: Model) -> Iterator[Variant]:
             f"blocks of {k} from the last step", replace(model, carrying=(*model.carrying, back))
         )
 
+        def whole(field: Field, t: int, T: int, arriving: States, k: int = k) -> States:
+            edge = (t + 1) % k == 0
+            return {n: _zero(field, v) for n, v in arriving.items()} if edge else arriving
+
+        if k > 1:  # of one step: the carry is never added
+            yield Variant(
+                f"blocks of {k} from the first step, final states at an edge too",
+                replace(model, carrying=(*model.carrying, whole)),
+            )
+
         def deep(field: Field, t: int, T: int, arriving: States, k: int = k) -> States:
             if t == T - 1 - k:
                 return {n: _zero(field, v) for n, v in arriving.items()}

@@ -8,14 +8,17 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
+from derive.gradients import Adjoint
 from verify.deviations.around import limited, plain
 from verify.deviations.deviation import Family
+from verify.deviations.editing import with_terms
 from verify.deviations.model import Model, Results
+from verify.deviations.shaping import clipped as shaped
 from verify.deviations.sums import multiple
 from verify.kernels import Example
 from verify.recurrence import Field
 
-__all__ = ["clipped", "clipped_norm", "common_factor"]
+__all__ = ["clipped", "clipped_norm", "common_factor", "cotangents_clipped"]
 
 
 def common_factor(model: Model) -> Iterator[Family]:
@@ -56,6 +59,20 @@ def clipped(model: Model) -> Iterator[Family]:
     yield Family(
         "gradients of parameters at {}", parameters, "gradient ceiling", (Fraction(1), Fraction(5))
     )
+
+
+def cotangents_clipped(model: Model) -> Iterator[Family]:
+    """The whole cotangent of a value clipped at every step, as a hook on a tensor does."""
+    for place, adjoint in enumerate(model.derived.backward):
+        if adjoint.of.name in {s.name for s in model.cell.states}:
+
+            def at(number: Fraction, place: int = place, adjoint: Adjoint = adjoint) -> Model:
+                value = shaped(adjoint.value, -abs(number), abs(number))
+                term = replace(adjoint.terms[0], value=value)
+                return with_terms(model, "backward", place, (term,))
+
+            label = f"the cotangent of {adjoint.of.name} at {{}}"
+            yield Family(label, at, "threshold", (Fraction(1, 2),))
 
 
 def clipped_norm(model: Model) -> Iterator[Family]:

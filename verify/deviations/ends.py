@@ -73,6 +73,16 @@ def earlier_states(model: Model) -> Iterator[Variant]:
                     found[s.name] = field.where(last, step[s.before.name], found[s.name])
             return found
 
+        def late(
+            field: Field,
+            known: Steps,
+            mask: Array,
+            states: States,
+            chosen: list[str] = chosen,
+        ) -> States:
+            read = {s.name: known[-1][s.before.name] for s in model.equations.states if known}
+            return states | {n: read[n] for n in chosen if n in read}
+
         def first(
             field: Field,
             known: Steps,
@@ -84,7 +94,11 @@ def earlier_states(model: Model) -> Iterator[Variant]:
             return states | {n: start[n] for n in chosen if n in start}
 
         said = " and ".join(f"{n}_T" for n in chosen)
-        for label, leave in (("the step before the last", before), ("the start", first)):
+        for label, leave in (
+            ("the step before the last", before),
+            ("the start of the last step, whatever a row's length", late),
+            ("the start", first),
+        ):
             new = replace(model, leaving=(*model.leaving, leave))
             yield Variant(f"{said} of {label}", new)
 

@@ -203,6 +203,12 @@ def complement(model: Model) -> Iterator[Variant]:
             value = add(one, scale(sp.S.NegativeOne, gate))
             label = f"1 - {equation.name} for {equation.name}"
             yield Variant(label, with_equation(model, equation.name, value))
+            for reader in model.equations.equations:
+                read = [n for n in reader.value.atoms(MatrixSymbol) if n.name == equation.name]
+                for name in read:
+                    other = add(one, scale(sp.S.NegativeOne, name))
+                    new = with_equation(model, reader.name, reader.value.xreplace({name: other}))
+                    yield Variant(f"{label} in {reader.name}", new)
 
 
 def reset_before(model: Model) -> Iterator[Variant]:

@@ -4,7 +4,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import combinations
 
-from derive.expressions import Apply, Expr, MatMul, MatrixSymbol, Name, Transpose, transpose
+import sympy as sp
+
+from derive.expressions import (
+    Apply,
+    Expr,
+    MatAdd,
+    MatMul,
+    MatrixSymbol,
+    Name,
+    Transpose,
+    coefficient,
+    transpose,
+)
 from derive.gradients import Adjoint, Term, bar
 from verify.deviations.deviation import Variant
 from verify.deviations.editing import adjoints, mapped, title, with_terms
@@ -18,6 +30,7 @@ __all__ = [
     "held_constant",
     "normaliser_held",
     "one_delta",
+    "statistics_held",
     "unturned",
 ]
 
@@ -156,6 +169,29 @@ def held_constant(model: Model) -> Iterator[Variant]:
 def normaliser_held(model: Model) -> Iterator[Variant]:
     """A normaliser or stabiliser through which no gradient goes."""
     yield from _held(model, True)
+
+
+def statistics_held(model: Model) -> Iterator[Variant]:
+    """Every normaliser held constant at once, and every mean as well."""
+    stabilisers = _normalisers(model)
+    counted = {a.name for a in model.forward if any(n.free_symbols for n in _counts(a.value))}
+    for label, chosen in (
+        ("every normaliser", stabilisers),
+        ("every mean", counted),
+        ("every mean and every normaliser", stabilisers | counted),
+    ):
+        found = [k for k, a in enumerate(adjoints(model, "backward")) if a.of.name in chosen]
+        new = model
+        for k in found:
+            new = with_terms(new, "backward", k, ())
+        if len(found) > 1:
+            yield Variant(label, new)
+
+
+def _counts(value: Expr) -> list[sp.Expr]:
+    """The numbers in front of an expression's summands."""
+    parts = value.args if isinstance(value, MatAdd) else (value,)
+    return [sp.sympify(coefficient(part)[0]) for part in parts]
 
 
 def _normalisers(model: Model) -> set[str]:

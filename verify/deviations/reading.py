@@ -2,16 +2,30 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 from derive.evaluate import Sizes
-from derive.expressions import Apply, Expr, MatrixSymbol, Name, OneMatrix, add, scale, times
+from derive.expressions import (
+    Apply,
+    Expr,
+    HadamardProduct,
+    MatrixSymbol,
+    Name,
+    OneMatrix,
+    add,
+    scale,
+    times,
+)
 from derive.gradients import Adjoint, Term, bar
+from derive.language.printing import text_of_expression
 from verify.deviations.around import plain
 from verify.deviations.deviation import Variant
 from verify.deviations.editing import PARTS, adjoints, places, title, with_terms
 from verify.deviations.model import Model, Steps
+from verify.deviations.programs import program
 from verify.deviations.terms import term_name
+from verify.deviations.timing import WHERE
 from verify.recurrence import Field
 
 __all__ = ["complement", "elsewhere", "first_state", "incomplete", "matrices", "slope_lost"]
@@ -31,7 +45,9 @@ def _readers(model: Model, parts: tuple[str, ...] = tuple(PARTS)) -> Iterator[Re
 
 def _named(reader: Reader) -> str:
     part, _, _, adjoint, term = reader
-    return term_name(part, title(part, adjoint), term)
+    said = term_name(part, title(part, adjoint), term)
+    several = sum(t.through == term.through for t in adjoint.terms) > 1
+    return f"{said} as {text_of_expression(term.value)}" if several else said
 
 
 def _changed(model: Model, reader: Reader, value: Expr) -> Model:
@@ -67,7 +83,7 @@ def incomplete(model: Model) -> Iterator[Variant]:
             for part in PARTS:
                 chosen = [r for r in readers if r[0] == part]
                 if 1 < len(chosen) < len(readers):
-                    what = PARTS[part].format("any of them")
+                    what = "what makes " + WHERE[part]
                     yield Variant(f"{what} {after}", _several(model, chosen, {whole: rest}))
 
 
@@ -79,11 +95,23 @@ def first_state(model: Model) -> Iterator[Variant]:
         "the last step's state, as index -1 gives it,",
         "the first step's own state",
     )
-    for group in (*([s] for s in states), list(states)) if len(states) > 1 else ([*states],):
+    lagged = {s.before for s in states}
+    made = [
+        a
+        for a in model.forward
+        if isinstance(a.value, HadamardProduct) and a.value.atoms(MatrixSymbol) & lagged
+    ]
+    groups = [*([s] for s in states), *([list(states)] if len(states) > 1 else ())]
+    for group, again in product(groups, ([], made) if made else ([],)):
         for number, label in enumerate(labels):
 
             def spoil(
-                field: Field, known: Steps, sizes: Sizes, group: Any = group, number: int = number
+                field: Field,
+                known: Steps,
+                sizes: Sizes,
+                group: Any = group,
+                number: int = number,
+                again: Any = again,
             ) -> Steps:
                 if not known:
                     return known
@@ -91,9 +119,10 @@ def first_state(model: Model) -> Iterator[Variant]:
                 for s in group:
                     zeros = field.zeros(plain(field, known[0][s.before.name]).shape)
                     new[s.before.name] = (zeros, known[-1][s.name], known[0][s.name])[number]
+                new |= {a.name: program(a.value)(new, sizes, field) for a in again}
                 return [new, *known[1:]]
 
-            said = ", ".join(s.before.name for s in group)
+            said = ", ".join(n for n in (*(s.before.name for s in group), *(a.name for a in again)))
             new = replace(model, tape=(*model.tape, spoil))
             yield Variant(f"{label} for {said} at the first step", new)
 
@@ -168,5 +197,5 @@ def slope_lost(model: Model) -> Iterator[Variant]:
             chosen = [r for r in readers if r[0] == part]
             if chosen and len(chosen) < len(readers):
                 name = value.name if isinstance(value, Apply) else "the slope"
-                label = f"{name} in {output.name}, in {PARTS[part].format('any of them')}"
+                label = f"{name} in {output.name}, in {WHERE[part]}"
                 yield Variant(label, _several(model, chosen, {whole: plainly}))

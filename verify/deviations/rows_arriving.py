@@ -1,6 +1,6 @@
 """What arrives from other steps and from outside is wrong, or what is done to gradients after."""
 
-from verify.deviations import carries, clipping, results, sums, timing
+from verify.deviations import carries, clipping, ends, reading, recomputing, results, sums, timing
 from verify.deviations.deviation import Deviation
 
 __all__ = ["ARRIVING"]
@@ -58,6 +58,27 @@ ARRIVING: tuple[Deviation, ...] = (
         carries.finals_everywhere,
     ),
     Deviation(
+        "final cotangent twice",
+        "the cotangent of a final state enters twice",
+        SYSTEMATIC,
+        "backward",
+        ends.finals_twice,
+    ),
+    Deviation(
+        "final cotangent lost",
+        "cotangents of final states are lost where a row ends early",
+        SYSTEMATIC,
+        "backward",
+        ends.finals_lost,
+    ),
+    Deviation(
+        "padding enters",
+        "cotangents of outputs beyond a row's end enter",
+        SYSTEMATIC,
+        "backward",
+        ends.padding_added,
+    ),
+    Deviation(
         "final cotangents exchanged",
         "cotangents of two final states are exchanged",
         SYSTEMATIC,
@@ -77,6 +98,13 @@ ARRIVING: tuple[Deviation, ...] = (
         SYSTEMATIC,
         "backward",
         timing.overwritten,
+    ),
+    Deviation(
+        "first state misread",
+        "backward reads something else for a state before the first step",
+        "systematic: index -1 of a list",
+        "backward",
+        reading.first_state,
     ),
     Deviation(
         "one step too late",
@@ -121,6 +149,20 @@ ARRIVING: tuple[Deviation, ...] = (
         sums.one_row,
     ),
     Deviation("mean for the sum", "a mean for a sum", SYSTEMATIC, "backward", sums.averaged),
+    Deviation(
+        "units summed",
+        "a parameter's gradient has another reduction over units",
+        SYSTEMATIC,
+        "backward",
+        sums.over_units,
+    ),
+    Deviation(
+        "rows flattened otherwise",
+        "rows are flattened in two orders, so that inputs meet other rows' deltas",
+        "systematic: batch first against time first",
+        "backward",
+        recomputing.inputs_flattened,
+    ),
     Deviation(
         "all divided",
         "every gradient is divided by a size",
@@ -171,6 +213,14 @@ ARRIVING: tuple[Deviation, ...] = (
         "Pascanu et al. (2013)",
         "backward",
         families=clipping.clipped_norm,
+        by_design=True,
+    ),
+    Deviation(
+        "cotangent clipped",
+        "the whole cotangent of a state is clipped at every step",
+        "systematic: a hook that clamps",
+        "backward",
+        families=clipping.cotangents_clipped,
         by_design=True,
     ),
     Deviation(

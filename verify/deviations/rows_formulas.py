@@ -1,6 +1,6 @@
 """The formulas of backward are wrong."""
 
-from verify.deviations import matrices, results, slopes, terms
+from verify.deviations import matrices, reading, recomputing, results, slopes, terms
 from verify.deviations.deviation import Deviation
 
 __all__ = ["FORMULAS"]
@@ -50,6 +50,13 @@ FORMULAS: tuple[Deviation, ...] = (
         results.zeroed,
     ),
     Deviation(
+        "cotangent incomplete",
+        "a cotangent is read before all of its terms are added",
+        SYSTEMATIC,
+        "backward",
+        reading.incomplete,
+    ),
+    Deviation(
         "value held constant",
         "no gradient goes through a value",
         "fla PR #6",
@@ -62,6 +69,14 @@ FORMULAS: tuple[Deviation, ...] = (
         "xLSTM appendix",
         "backward",
         matrices.normaliser_held,
+        by_design=True,
+    ),
+    Deviation(
+        "statistics held constant",
+        "no gradient goes through the statistics of a normalisation",
+        SYSTEMATIC,
+        "backward",
+        matrices.statistics_held,
         by_design=True,
     ),
     Deviation(
@@ -128,6 +143,20 @@ FORMULAS: tuple[Deviation, ...] = (
         SYSTEMATIC,
         "backward",
         slopes.other_formula,
+    ),
+    Deviation(
+        "several slopes",
+        "several slopes are wrong in the same way",
+        SYSTEMATIC,
+        "backward",
+        slopes.several,
+    ),
+    Deviation(
+        "slope lost on the way",
+        "a slope is left out in some of what is made with it",
+        SYSTEMATIC,
+        "backward",
+        reading.slope_lost,
     ),
     Deviation(
         "slope of another step",
@@ -198,6 +227,48 @@ FORMULAS: tuple[Deviation, ...] = (
         SYSTEMATIC,
         "backward",
         terms.factor_replaced,
+    ),
+    Deviation(
+        "complement in a gradient",
+        "a gradient reads 1 - z for z",
+        SYSTEMATIC,
+        "backward",
+        reading.complement,
+    ),
+    Deviation(
+        "another value elsewhere",
+        "a slope or a parameter's gradient reads one value for another",
+        "systematic: copied from the gate above",
+        "backward",
+        reading.elsewhere,
+    ),
+    Deviation(
+        "another matrix",
+        "a gradient goes back through another parameter",
+        SYSTEMATIC,
+        "backward",
+        reading.matrices,
+    ),
+    Deviation(
+        "gate recomputed otherwise",
+        "backward computes a gate again, with a constant that forward has not",
+        "systematic: a forget bias in one of two places",
+        "backward",
+        recomputing.gate_offset,
+    ),
+    Deviation(
+        "recomputed from the state before",
+        "backward computes a value again, from the state of the step before",
+        SYSTEMATIC,
+        "backward",
+        recomputing.state_of_before,
+    ),
+    Deviation(
+        "slope raised",
+        "a constant is added to a slope",
+        "systematic: against vanishing gradients",
+        "backward",
+        families=slopes.raised,
     ),
     *(
         Deviation(

@@ -1,6 +1,6 @@
 """Forward computes something else."""
 
-from verify.deviations import around, equations, gates, sometimes
+from verify.deviations import around, denominators, equations, gates, shaping, sometimes
 from verify.deviations.deviation import Deviation
 
 __all__ = ["FORWARD"]
@@ -163,53 +163,46 @@ FORWARD: tuple[Deviation, ...] = (
         equations.outside_activation,
     ),
     Deviation(
-        "initial state ignored",
-        "initial states are ignored or exchanged",
-        "onnx-tensorflow #409",
+        "piecewise activation",
+        "an activation is a piecewise one",
+        "Keras 1 and Theano: hard sigmoid; a stable sigmoid's branches",
         "forward",
-        around.initial_states,
+        shaping.piecewise,
     ),
     Deviation(
-        "initial state transformed",
-        "an initial state goes through a function first",
-        "minGRU-pytorch #9",
-        "forward",
-        around.state_transformed,
-    ),
-    Deviation(
-        "state not carried",
-        "a state is not updated from step to step",
-        "burn #2701",
-        "forward",
-        around.not_carried,
-    ),
-    Deviation(
-        "time reversed",
-        "the sequence is read from its end",
-        "onnxruntime #4187",
-        "forward",
-        around.reversed_time,
-    ),
-    Deviation(
-        "inputs of another step",
-        "inputs are off by one step",
+        "activation added",
+        "an activation is added",
         SYSTEMATIC,
         "forward",
-        around.inputs_moved,
+        shaping.activation_added,
     ),
     Deviation(
-        "output one step late",
-        "outputs are off by one step",
+        "denominator at least one",
+        "a denominator is at least one: a clamp",
+        "xLSTM: max(|n|, 1)",
+        "forward",
+        denominators.at_least_one,
+    ),
+    Deviation(
+        "N - 1 for N",
+        "a mean of squares is divided by N - 1",
+        "systematic: an unbiased variance",
+        "forward",
+        denominators.one_less,
+    ),
+    Deviation(
+        "epsilon outside of the root",
+        "an epsilon is added after the root, not inside",
         SYSTEMATIC,
         "forward",
-        around.output_other,
+        denominators.epsilon_outside,
     ),
     Deviation(
-        "lengths ignored",
-        "lengths of rows are ignored",
-        "ONNX node tests: short sequence_lens",
+        "epsilon",
+        "a constant is added in a denominator, a root or a logarithm",
+        "systematic: against division by zero",
         "forward",
-        around.padding,
+        families=denominators.epsilon,
     ),
     Deviation(
         "final state of the last step",
@@ -252,6 +245,22 @@ FORWARD: tuple[Deviation, ...] = (
         "ONNX clip, TensorFlow 1 cell_clip",
         "forward",
         families=around.cell_clipped,
+        by_design=True,
+    ),
+    Deviation(
+        "value clipped",
+        "a state is clipped within the step",
+        "ONNX clip, TensorFlow 1 cell_clip",
+        "forward",
+        families=shaping.value_clipped,
+        by_design=True,
+    ),
+    Deviation(
+        "argument clipped",
+        "the argument of an activation is clipped",
+        "systematic: against overflow",
+        "forward",
+        families=shaping.argument_clipped,
         by_design=True,
     ),
     Deviation(

@@ -2,28 +2,59 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from fractions import Fraction
+from itertools import combinations
 
-from derive.expressions import Apply, Expr, MatrixSymbol, OneMatrix, add, apply, power, scale, times
+import sympy as sp
+
+from derive.expressions import (
+    Apply,
+    Expr,
+    MatrixSymbol,
+    OneMatrix,
+    add,
+    apply,
+    constant,
+    power,
+    scale,
+    times,
+)
 from derive.gradients import Term, bar
 from derive.primitives import PRIMITIVES
 from derive.rules import slope
-from verify.deviations.deviation import Variant
+from verify.deviations.deviation import Family, Variant
 from verify.deviations.model import Model
 
-__all__ = ["activated", "at_argument", "negated", "of_another", "omitted", "other_formula", "stale"]
+__all__ = [
+    "activated",
+    "at_argument",
+    "negated",
+    "of_another",
+    "omitted",
+    "other_formula",
+    "raised",
+    "several",
+    "stale",
+]
+
+# Of more activations at once than these only all, and all of one function, are tried.
+MOST = 6
 
 Variants = Callable[[Model], Iterator[Variant]]
 Slope = Callable[[str, Expr, Expr], Expr | None]
 
 
-def _sloped(wrong: Slope) -> Variants:
-    """Models with another slope at one activation, at all of one function, and at all.
+Chosen = dict[int, tuple[str, str, Term]]
+
+
+def _sloped(wrong: Slope, groups: Callable[[Model, Chosen], Iterator[Variant]]) -> Variants:
+    """Models with another slope at one activation, or at several.
 
     `wrong` has (function, argument, output) and gives None where it has nothing to say.
     """
 
     def variants(model: Model) -> Iterator[Variant]:
-        found: dict[int, tuple[str, str, Term]] = {}
+        found: Chosen = {}
         adjoints = list(model.derived.backward)
         values = {a.name: a.value for a in model.forward}
         for place, adjoint in enumerate(adjoints):
@@ -38,12 +69,13 @@ def _sloped(wrong: Slope) -> Variants:
                 instead = replace(term, value=times(bar(output), new))
                 if instead.value != term.value:
                     found[place * 100 + k] = (value.name, term.through, instead)
-        yield from _chosen(model, found)
+        yield from groups(model, found)
 
     return variants
 
 
-def _chosen(model: Model, found: dict[int, tuple[str, str, Term]]) -> Iterator[Variant]:
+def _chosen(model: Model, found: Chosen) -> Iterator[Variant]:
+    """One activation, all of one function, all."""
     groups: list[tuple[str, list[int]]] = [
         (f"{name} in {through}", [key]) for key, (name, through, _) in found.items()
     ]
@@ -54,14 +86,28 @@ def _chosen(model: Model, found: dict[int, tuple[str, str, Term]]) -> Iterator[V
     if len({row[0] for row in found.values()}) > 1:
         groups.append(("every activation", list(found)))
     for label, keys in groups:
-        adjoints = list(model.derived.backward)
-        for key in keys:
-            place, k = divmod(key, 100)
-            terms = adjoints[place].terms
-            new = (*terms[:k], found[key][2], *terms[k + 1 :])
-            adjoints[place] = replace(adjoints[place], terms=new)
-        formulas = replace(model.derived, backward=tuple(adjoints))
-        yield Variant(label, replace(model, formulas=formulas))
+        yield Variant(label, _with(model, found, keys))
+
+
+def _some(model: Model, found: Chosen) -> Iterator[Variant]:
+    """Two or more activations, where there are not too many."""
+    for size in range(2, len(found)) if len(found) <= MOST else ():
+        for keys in combinations(found, size):
+            names = {found[key][0] for key in keys}
+            if len(names) == 1 and size == sum(row[0] in names for row in found.values()):
+                continue
+            label = ", ".join("{} in {}".format(*found[key][:2]) for key in keys)
+            yield Variant(label, _with(model, found, list(keys)))
+
+
+def _with(model: Model, found: Chosen, keys: list[int]) -> Model:
+    adjoints = list(model.derived.backward)
+    for key in keys:
+        place, k = divmod(key, 100)
+        terms = adjoints[place].terms
+        new = (*terms[:k], found[key][2], *terms[k + 1 :])
+        adjoints[place] = replace(adjoints[place], terms=new)
+    return replace(model, formulas=replace(model.derived, backward=tuple(adjoints)))
 
 
 def _slope_as(name: str, argument: Expr, output: Expr) -> Expr:
@@ -69,22 +115,54 @@ def _slope_as(name: str, argument: Expr, output: Expr) -> Expr:
 
 
 # Slope left out: phi' = 1.
-omitted = _sloped(lambda name, z, y: OneMatrix(*y.shape))
+_ONE: Slope = lambda name, z, y: OneMatrix(*y.shape)
+omitted = _sloped(_ONE, _chosen)
 
 # The formula in the output, given the argument: 1 - C**2 for 1 - tanh(C)**2.
-at_argument = _sloped(
-    lambda name, z, y: (
-        _slope_as(name, z, z) if y in _slope_as(name, z, y).atoms(MatrixSymbol) else None
-    )
+_AT_ARGUMENT: Slope = lambda name, z, y: (
+    _slope_as(name, z, z) if y in _slope_as(name, z, y).atoms(MatrixSymbol) else None
 )
+at_argument = _sloped(_AT_ARGUMENT, _chosen)
 
 # The derivative of a value that is activated already: 1 - tanh(tanh(z))**2.
-activated = _sloped(lambda name, z, y: _slope_as(name, y, apply(name, y)))
+_ACTIVATED: Slope = lambda name, z, y: _slope_as(name, y, apply(name, y))
+activated = _sloped(_ACTIVATED, _chosen)
 
-negated = _sloped(lambda name, z, y: scale(-1, _slope_as(name, z, y)))
+negated = _sloped(lambda name, z, y: scale(-1, _slope_as(name, z, y)), _chosen)
 
 _OTHERS = {"sigmoid": "tanh", "tanh": "sigmoid", "relu": "tanh"}
-of_another = _sloped(lambda name, z, y: _slope_as(_OTHERS[name], z, y) if name in _OTHERS else None)
+of_another = _sloped(
+    lambda name, z, y: _slope_as(_OTHERS[name], z, y) if name in _OTHERS else None, _chosen
+)
+
+# What is said after the activations.
+_SEVERAL: tuple[tuple[str, Slope], ...] = (
+    ("left out", _ONE),
+    ("with the argument for the value", _AT_ARGUMENT),
+    ("of the activated value", _ACTIVATED),
+)
+
+
+def several(model: Model) -> Iterator[Variant]:
+    """The same slip in the slopes of some activations, but not of all of one kind."""
+    for said, wrong in _SEVERAL:
+        for variant in _sloped(wrong, _some)(model):
+            yield replace(variant, label=f"{variant.label}, {said}")
+
+
+def raised(model: Model) -> Iterator[Family]:
+    """A constant added to a slope."""
+    names = [variant.label for variant in omitted(model)]
+    for label in names:
+
+        def at(number: Fraction, label: str = label) -> Model:
+            more: Slope = lambda name, z, y: add(
+                _slope_as(name, z, y), constant(sp.Rational(number), y.shape)
+            )
+            found = (v.model for v in _sloped(more, _chosen)(model) if v.label == label)
+            return next(found, model)
+
+        yield Family(f"{label}, plus {{}}", at, "affine", (Fraction(1, 100),))
 
 
 _FORMULAS: tuple[tuple[str, Callable[[Expr], Expr]], ...] = (
@@ -92,6 +170,7 @@ _FORMULAS: tuple[tuple[str, Callable[[Expr], Expr]], ...] = (
     ("1 - y", lambda y: add(OneMatrix(*y.shape), scale(-1, y))),
     ("1 + y**2", lambda y: add(OneMatrix(*y.shape), power(y, 2))),
     ("y**2", lambda y: power(y, 2)),
+    ("sigmoid(y)", lambda y: apply("sigmoid", y)),
 )
 
 
@@ -102,7 +181,7 @@ def _in_output(formula: Callable[[Expr], Expr]) -> Slope:
 def other_formula(model: Model) -> Iterator[Variant]:
     """Half of a formula, or one with a wrong sign."""
     for text, formula in _FORMULAS:
-        for variant in _sloped(_in_output(formula))(model):
+        for variant in _sloped(_in_output(formula), _chosen)(model):
             yield replace(variant, label=f"{variant.label}, slope {text}")
 
 
@@ -114,5 +193,5 @@ def stale(model: Model) -> Iterator[Variant]:
             names = {s: MatrixSymbol(f"{s.name}[{when}]", *s.shape) for s in (z, y)}
             return _slope_as(name, z, y).xreplace(names)
 
-        for variant in _sloped(moved)(model):
+        for variant in _sloped(moved, _chosen)(model):
             yield replace(variant, label=f"{variant.label}, at {when}")

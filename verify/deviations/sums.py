@@ -15,7 +15,7 @@ from verify.deviations.model import Model, Results
 from verify.kernels import Array, Example
 from verify.recurrence import Field
 
-__all__ = ["averaged", "divided", "finished", "multiple", "one_row", "one_step"]
+__all__ = ["averaged", "divided", "finished", "multiple", "one_row", "one_step", "over_units"]
 
 Finish = Callable[[Field, Example, Results], Results]
 
@@ -117,6 +117,57 @@ def averaged(model: Model) -> Iterator[Variant]:
                 }
 
             yield finished(model, f"over {over}, {said}", finish)
+
+
+def over_units(model: Model) -> Iterator[Variant]:
+    """A vector's gradient summed over units as well; a scalar's averaged over them."""
+    kinds: tuple[tuple[str, Callable[[Example, int], int]], ...] = (
+        ("units", lambda e, n: n),
+        ("rows and units", lambda e, n: n * e.batch),
+    )
+    for p in model.cell.parameters:
+        if p.shape in ((), (1,)):
+            for over, count in kinds:
+
+                def mean(
+                    field: Field,
+                    e: Example,
+                    found: Results,
+                    name: str = p.name,
+                    count: Callable[[Example, int], int] = count,
+                ) -> Results:
+                    units = plain(field, found[f"{model.cell.output.name}_0"][0]).shape[-2]
+                    share = Fraction(1, max(count(e, units), 1))
+                    return found | {name: [multiple(field, v, share) for v in found[name]]}
+
+                yield finished(model, f"the mean over {over} for {p.name}", mean)
+        elif len(p.shape) == 1:
+
+            def spread(field: Field, e: Example, found: Results, name: str = p.name) -> Results:
+                return found | {name: [_spread(field, v) for v in found[name]]}
+
+            yield finished(model, f"the sum over units in every entry of {p.name}", spread)
+
+    vectors = {p.name for p in model.cell.parameters if len(p.shape) == 1}
+    for said, names in _groups(model):
+        if len(names) > 1 and set(names) <= vectors:
+
+            def together(
+                field: Field, e: Example, found: Results, names: list[str] = names
+            ) -> Results:
+                total = _spread(field, found[names[0]][0])
+                for name in names[1:]:
+                    total = field.add(total, _spread(field, found[name][0]))
+                return found | {name: [total] for name in names}
+
+            yield finished(model, f"the sum over all units in every entry of {said}", together)
+
+
+def _spread(field: Field, value: Any) -> Any:
+    """The sum of a vector's entries in every entry."""
+    rows, columns = plain(field, value).shape[-2:]
+    tall = field.matmul(field.constant(sp.S.One, (rows, rows)), value)
+    return field.matmul(tall, field.constant(sp.S.One, (columns, columns)))
 
 
 def divided(model: Model) -> Iterator[Variant]:

@@ -55,12 +55,16 @@ class Diagnosis:
         causes: those with the same `explains` explain equally; others hold at once. Empty if
             nothing is wrong, or if no known deviation explains it.
         wrong: the results that are not the cell's.
+        symptoms: what is seen, no cause, where causes do not account for all.
+        failed: why no diagnosis could be made, if none could.
     """
 
     is_cell: Answer
     own_gradient: Answer
     causes: tuple[Cause, ...] = ()
     wrong: tuple[str, ...] = ()
+    symptoms: tuple[str, ...] = ()
+    failed: str = ""
 
     @property
     def explained(self) -> bool:
@@ -85,18 +89,23 @@ def told(found: Diagnosis, cell: str) -> list[str]:
             lines.append(f"  {word}: {cause.text}")
         if len(group) > SHOWN:
             lines.append(f"  and {len(group) - SHOWN} more that explain equally")
-    if not found.causes:
+    if found.failed:
+        lines.append(f"  it could not be made: {found.failed}")
+    elif not found.causes:
         lines.append("  none of the known deviations explains it")
     elif not found.explained and found.wrong:
         names = {name for cause in found.causes for name in cause.explains}
         rest = ", ".join(n for n in found.wrong if n not in names)
         lines.append(f"  not explained by a known deviation: {rest}")
+    lines += [f"  symptom, no cause: {symptom}" for symptom in found.symptoms]
     return lines
 
 
 def plain(found: Diagnosis) -> list[dict[str, Any]]:
-    """The causes for JSON."""
-    return [
+    """The causes for JSON, and after them symptoms as 'symptom'."""
+    seen = [_row(text, "symptom") for text in found.symptoms]
+    failed = [_row(found.failed, "no diagnosis")] if found.failed else []
+    causes = [
         {
             "cause": c.cause,
             "deviation": c.deviation,
@@ -107,3 +116,9 @@ def plain(found: Diagnosis) -> list[dict[str, Any]]:
         }
         for c in found.causes
     ]
+    return [*causes, *seen, *failed]
+
+
+def _row(text: str, kind: str) -> dict[str, Any]:
+    empty: dict[str, Any] = {"variant": "", "by_design": False, "explains": [], "only": ""}
+    return {"cause": text, "deviation": kind, **empty}

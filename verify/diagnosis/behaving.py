@@ -11,6 +11,8 @@ from verify.properties import PROPERTIES, Failure, Trial
 
 __all__ = ["misbehaving"]
 
+JUDGED = frozenset(p.name for p in PROPERTIES)
+
 
 def misbehaving(
     kernel: Kernel,
@@ -20,19 +22,30 @@ def misbehaving(
 ) -> Iterator[tuple[Deviation, Variant | None, str]]:
     """Rows that a failed property tells: those that fail it in the same way, else all it tells.
 
+    The latter only where nothing else fails that tells another thing. Where a second run gives
+    something else, no other comparison of runs says anything.
+
     Args:
         failed: property -> an example that it fails on.
     """
     told = [(row, name) for row in rows for name in row.told_by if name in failed]
-    found = []
+    if "runs" in failed:  # then it is no question of how it behaves beside that
+        return
+    if "second run" in failed:
+        told = [pair for pair in told if pair[1] in ("second run", "global state")]
+    plainly = [(row, name) for row, name in told if not any(n in failed for n in row.unless)]
+    found: list[tuple[Deviation, Variant | None, str]] = []
     for row, name in told:
+        if name not in JUDGED:  # something that was observed beside the run
+            found.append((row, None, name))
+            continue
         example = failed[name]
         seen = _failure(kernel, name, example, derived)
         for variant in row.variants(Model.right(derived.cell)):
             again = _failure(kernel_of(variant.model), name, example, derived)
             if seen is not None and _alike(seen, again):
                 found.append((row, variant, name))
-    yield from found or ((row, None, name) for row, name in told)
+    yield from found or ((row, None, name) for row, name in plainly)
 
 
 def _failure(kernel: Kernel, name: str, example: Example, derived: Gradients) -> Failure | None:

@@ -5,98 +5,45 @@ the implementation gives, up to rounding. No tolerance: the bounds belong to the
 formulas. All that explain equally are listed, in the order of the table.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+import time
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 
 from derive.cell import Cell
+from derive.errors import one_line
 from derive.gradients import Gradients, gradients
-from verify.adapters.limits import FULL, Limits
-from verify.adapters.restricting import within
-from verify.deviations.deviation import Deviation
-from verify.deviations.following import unaware
+from verify.adapters.limits import FULL
+from verify.deviations.following import stored, unaware
 from verify.deviations.machine import predicted
 from verify.deviations.model import Model
-from verify.deviations.table import DEVIATIONS
 from verify.diagnosis.answers import Answer, Cause, Diagnosis
 from verify.diagnosis.behaving import misbehaving
 from verify.diagnosis.candidates import Candidate, Candidates, chosen
 from verify.diagnosis.conditions import condition
-from verify.diagnosis.estimates import ESTIMATES
+from verify.diagnosis.estimates import ESTIMATES, SLOW
+from verify.diagnosis.library import Library
 from verify.diagnosis.observing import (
     Observation,
-    Right,
     flat,
     flat_bounds,
     observed,
     outside,
-    rights,
-    standard,
 )
+from verify.diagnosis.symptoms import symptoms
 from verify.kernels import Example, Kernel
 from verify.precisions import lower
-from verify.properties import Failure, Skip, Trial
+from verify.properties import BrokenError, Failure, Skip, Trial
 from verify.properties.lowering import detect
 from verify.properties.oracles import differences
 from verify.properties.own import taylor
-from verify.rounding import Precision
 
-__all__ = ["Library", "behaviour", "diagnose"]
+__all__ = ["Library", "attempted", "behaviour", "diagnose"]
 
-
-@dataclass(frozen=True)
-class Library:
-    """What does not depend on the implementation: examples, what is right, candidates."""
-
-    cell: Cell
-    examples: tuple[Example, ...]
-    rows: tuple[Deviation, ...] = field(default=DEVIATIONS)
-    precision: Precision | None = None
-
-    @classmethod
-    def of(
-        cls,
-        cell: Cell,
-        extra: Iterable[Example] = (),
-        seed: int = 0,
-        limits: Limits = FULL,
-        precision: Precision | None = None,
-    ) -> "Library":
-        """With the standard examples, and others, within the limits of an implementation.
-
-        Args:
-            precision: what it computes in, if lower than that of the inputs.
-        """
-        examples = [within(limits, e) for e in (*standard(cell, seed), *extra)]
-        return cls(cell, tuple({e.label: e for e in examples}.values()), precision=precision)
-
-    @cached_property
-    def right(self) -> Model:
-        """The right model."""
-        return replace(Model.right(self.cell), precision=self.precision)
-
-    @cached_property
-    def rights(self) -> tuple[Right, ...]:
-        """The examples with what is right."""
-        return rights(self.cell, self.examples, self.precision)
-
-    @cached_property
-    def forward(self) -> Candidates:
-        """Deviations of forward."""
-        return self._candidates(self.right, "forward")
-
-    @cached_property
-    def backward(self) -> Candidates:
-        """Deviations of backward for the right forward."""
-        return self.backward_of(self.right)
-
-    def backward_of(self, base: Model) -> Candidates:
-        """Deviations of backward for another forward."""
-        return self._candidates(base, "backward")
-
-    def _candidates(self, base: Model, side: str) -> Candidates:
-        rows = [row for row in self.rows if row.side == side]
-        return Candidates(base, rows, backwards=side == "backward")
+# Free numbers that take long to find are sought for so many seconds.
+SEEKING = 8.0
 
 
 def diagnose(
@@ -125,7 +72,21 @@ def diagnose(
     found = Diagnosis("not judged", "not judged")
     if seen:
         found = _Work(library, kernel, derived, seen).diagnosis()
-    return behaviour(library, kernel, failed or {}, found)
+    found = behaviour(library, kernel, failed or {}, found)
+    if found.causes or not (failed or found.wrong):
+        return found
+    return replace(found, symptoms=symptoms(failed or {}, seen))
+
+
+def attempted(make: Callable[[], Diagnosis]) -> Diagnosis:
+    """A diagnosis, or one that says why there is none: what was found stands without it."""
+    try:
+        return make()
+    except Exception as error:
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        text = one_line(f"{type(error).__name__}: {error}", 160)
+        said = f"{text} ({Path(place.filename).name}, line {place.lineno})"
+        return Diagnosis("not judged", "not judged", failed=said)
 
 
 def behaviour(
@@ -172,15 +133,25 @@ class _Work:
         elif own == "yes":
             causes = tuple(replace(c, explains=_sorted(wrong)) for c in causes)
         elif models:
-            causes = (*causes, *self.backward(models[0], grads, wrong & grads))
+            kept = [k for k, model in enumerate(models) if self.unaware(model, grads)]
+            causes = tuple(causes[k] for k in kept or range(len(causes)))
+            causes = (*causes, *self.backward(models[(kept or [0])[0]], grads, wrong & grads))
         return Diagnosis("no", own, causes, _sorted(wrong))
+
+    def unaware(self, base: Model, names: frozenset[str]) -> bool:
+        """Whether gradients are those of the cell, in what another forward has kept."""
+        return any(self.follows(way(base), names) for way in (unaware, stored))
 
     def by_differences(self) -> Answer:
         """Whether gradients are those of its own forward, by runs of that."""
         for o in sorted(self.seen, key=lambda o: o.example.steps * o.example.batch):
             if o.wrong and o.example.dtype.itemsize == 8 and o.example.steps > 1:
                 trial = Trial(self.kernel, o.example, self.derived)
-                found = [f for f in (taylor(trial), differences(trial)) if not isinstance(f, Skip)]
+                try:
+                    both = (taylor(trial), differences(trial))
+                except BrokenError:
+                    continue
+                found = [f for f in both if not isinstance(f, Skip)]
                 if found:
                     return "no" if any(isinstance(f, Failure) for f in found) else "yes"
         return "not judged"
@@ -196,7 +167,7 @@ class _Work:
     ) -> tuple[Cause, ...]:
         """Causes of wrong gradients."""
         right = base is self.library.right
-        if not right and self.follows(unaware(base), names):
+        if not right and self.unaware(base, names):
             row = next(r for r in self.library.rows if r.name == "backward of the cell")
             return (Cause(row.name, row.cause, "", False, _sorted(wrong)),)
         candidates = self.library.backward if right else self.library.backward_of(base)
@@ -209,12 +180,19 @@ class _Work:
         self, candidates: Candidates, names: frozenset[str]
     ) -> list[tuple[Candidate, str]]:
         """Candidates that explain everywhere; else those that explain where it is wrong."""
-        order = sorted(self.seen, key=lambda o: -len(o.wrong & names))
+        order = self.ordered(names)
         found = candidates.explaining(order, names)
-        if not found:  # a number is asked for only where none is needed elsewhere
-            found = candidates.explaining(order, names, self.fitted(candidates, names), True)
         base = candidates.base.precision
-        found = [c for c in found if c.variant.model.precision is base or self.lowered]
+        coarse = [c for c in found if c.variant.model.precision is not base]
+        found = [c for c in found if c not in coarse]
+        if not found:  # a number is asked for only where none is needed elsewhere
+            quickly = list(self.fitted(candidates, names, slow=False))
+            found = candidates.explaining(order, names, quickly, True)
+        if not found:  # the first will do
+            slowly = ([c] for c in self.fitted(candidates, names, slow=True))
+            tried = (candidates.explaining(order, names, c, True) for c in slowly)
+            found = next((some for some in tried if some), [])
+        found = found or (coarse[:1] if coarse and self.lowered else [])
         if found:
             return [(c, "") for c in found]
         wrong = [o for o in order if o.wrong & names]
@@ -224,6 +202,13 @@ class _Work:
         only = condition([o.example for o in wrong], [o.example for o in fine])
         return [(c, only) for c in candidates.explaining(wrong, names)] if only else []
 
+    def ordered(self, names: frozenset[str]) -> list[Observation]:
+        """What is wrong in most results comes first, of those what is short: it sifts."""
+        return sorted(
+            self.seen,
+            key=lambda o: (-len(o.wrong & names), o.example.steps * o.example.batch),
+        )
+
     @cached_property
     def lowered(self) -> bool:
         """Whether errors are those of a lower precision: bounds alone excuse any small one."""
@@ -231,20 +216,23 @@ class _Work:
         examples = [o.example for o in self.seen]
         return bool(detect(self.kernel, self.derived, examples, backwards=backwards))
 
-    def fitted(self, candidates: Candidates, names: frozenset[str]) -> list[Candidate]:
+    def fitted(
+        self, candidates: Candidates, names: frozenset[str], slow: bool
+    ) -> Iterator[Candidate]:
         """Families with the numbers that observations suggest."""
-        found = []
+        deadline = time.process_time() + SEEKING
         for row, family in candidates.families:
+            if (family.estimate in SLOW) != slow or time.process_time() > deadline:
+                continue
             estimate = ESTIMATES[family.estimate]
             for number in estimate(family, candidates.base, self.seen, names):
-                found.append(Candidate(row, family.variant(number), None))
-        return found
+                yield Candidate(row, family.variant(number), None)
 
     def two(
         self, candidates: Candidates, names: frozenset[str], wrong: frozenset[str]
     ) -> tuple[Cause, ...]:
         """Two deviations at once: one that explains some results, then one for the rest."""
-        order = sorted(self.seen, key=lambda o: -len(o.wrong & names))
+        order = self.ordered(names)
         first, told = candidates.partly(order, names, wrong)
         if first is None:
             return ()

@@ -11,13 +11,15 @@ from verify.deviations.model import Model
 from verify.diagnosis.observing import Observation, flat
 from verify.kernels import Array
 
-__all__ = ["ESTIMATES", "simplest"]
+__all__ = ["ESTIMATES", "SLOW", "simplest"]
 
 Estimate = Callable[[Family, Model, Sequence[Observation], frozenset[str]], Iterator[Fraction]]
 
 # Where a curve is tried first, and how often it is followed to its root.
 STARTS, ROUNDS = (-1.0, 0.25, 0.6, 1.0, 2.0, 4.0), 12
 
+# Thresholds that people write, where nothing tells one.
+USUAL = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 16, 20, 25, 30, 32, 40, 45, 50, 60, 64, 80, 88, 100)
 
 # A denominator that somebody may have written: 0.99995 has 20000.
 WRITTEN = 10**5
@@ -46,7 +48,10 @@ def _between(low: Fraction, high: Fraction) -> Fraction:
 def _near(number: float, reach: float) -> Fraction:
     """A number that a person would write, if one is near; else the number itself."""
     found = simplest(number - reach, number + reach)
-    return found if found.denominator <= WRITTEN else Fraction(number)
+    if found.denominator <= WRITTEN:
+        return found
+    short = (Fraction(f"{number:.{digits}e}") for digits in range(3))
+    return next((s for s in short if abs(s - Fraction(number)) <= reach), Fraction(number))
 
 
 def _column(seen: Mapping[str, Array], names: Sequence[str]) -> Array:
@@ -62,8 +67,13 @@ def _shortest(seen: Sequence[Observation], names: frozenset[str]) -> Observation
     """The observation with the fewest steps that is wrong in these results, if it can be, in
     float64.
     """
-    kept = [o for o in seen if o.wrong & names]
+    kept = [o for o in seen if o.wrong & names and _finite(o, names)]
     return min(kept, key=lambda o: (-o.example.dtype.itemsize, o.example.steps), default=None)
+
+
+def _finite(o: Observation, names: frozenset[str]) -> bool:
+    """Whether there are numbers to estimate from."""
+    return all(bool(np.isfinite(o.results[n]).all()) for n in names & o.results.keys())
 
 
 def _error(o: Observation, names: Sequence[str], got: Array) -> Array:
@@ -97,18 +107,36 @@ def affine(
         yield _near(number, (1 + abs(number)) / float(sharp[k]))
 
 
-def curve(
+def _curve(*starts: float) -> Estimate:
+    """The root of a smooth curve, by Gauss and Newton from several starts."""
+
+    def estimate(
+        family: Family, base: Model, seen: Sequence[Observation], names: frozenset[str]
+    ) -> Iterator[Fraction]:
+        yield from _root(family, seen, names, starts)
+
+    return estimate
+
+
+def _threshold(
     family: Family, base: Model, seen: Sequence[Observation], names: frozenset[str]
 ) -> Iterator[Fraction]:
-    """The root of a smooth curve, by Gauss and Newton from several starts."""
+    """As a curve, where something is clipped; else what people write."""
+    found = list(_root(family, seen, names, STARTS[1:]))
+    yield from found or (Fraction(number) for number in USUAL)
+
+
+def _root(
+    family: Family, seen: Sequence[Observation], names: frozenset[str], starts: Sequence[float]
+) -> Iterator[Fraction]:
     o = _shortest(seen, names)
     if o is None:
         return
     kept = sorted(names & o.results.keys())
     got = _column(o.results, kept)
     error, tried = _error(o, kept, got), set()
-    for start in STARTS:
-        number, step = start, 1e-6
+    for start in starts:
+        number, step, before = start, 1e-6, np.inf
         for _ in range(ROUNDS):
             here, there = (_run(family.at(Fraction(c)), o, kept) for c in (number, number + step))
             slope = (there - here) / step
@@ -117,9 +145,13 @@ def curve(
                 break
             move = float(slope @ (got - here)) / size
             number += float(np.clip(move, -1, 1))
+            left = float(np.linalg.norm(got - here))
             if number == 0 or abs(move) < 1e-15 * (1 + abs(number)):
                 break
-        if number == 0:
+            if abs(move) < 1 and not left < before / 2:  # near a root each step halves it at least
+                break
+            before = left
+        if number == 0 or not np.isfinite(number):
             continue
         off = np.abs(_run(family.at(Fraction(number)), o, kept) - got)
         if not bool((off <= 1e-9 * np.abs(got).max() + error).all()):
@@ -188,9 +220,14 @@ def _norm(together: bool) -> Estimate:
     return estimate
 
 
+# Those that run a model many times.
+SLOW = ("curve", "small", "threshold")
+
 ESTIMATES: Mapping[str, Estimate] = {
     "affine": affine,
-    "curve": curve,
+    "curve": _curve(*STARTS),
+    "small": _curve(1e-6),
+    "threshold": _threshold,
     "ceiling": _ceiling(lambda base, names: [[n] for n in names]),
     "gradient ceiling": _ceiling(_gradients),
     "norm": _norm(together=True),

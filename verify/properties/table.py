@@ -1,6 +1,6 @@
 """The properties, one row each, with the reason why each must hold."""
 
-from verify.properties import conduct, oracles, own, padding, relations, upstream
+from verify.properties import conduct, naming, oracles, own, padding, relations, upstream
 from verify.properties.property import Property
 
 __all__ = ["PROPERTIES"]
@@ -34,6 +34,20 @@ PROPERTIES: tuple[Property, ...] = (
         "backward",
         conduct.shapes_gradients,
         first=True,
+    ),
+    Property(
+        "names",
+        "a final state is known by its name, so one under another name is not given",
+        "forward",
+        naming.state_names,
+        every=20,
+    ),
+    Property(
+        "names gradients",
+        "a gradient is known by its name, so one under another name is not given",
+        "backward",
+        naming.gradient_names,
+        every=20,
     ),
     Property(
         "values",

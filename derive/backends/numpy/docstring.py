@@ -25,7 +25,7 @@ def docstring(cell: Cell, digest: str, claims: Sequence["Claim"]) -> str:
             ["Equations of step t; @ is the matrix product, * is elementwise:"],
             _equations(cell),
         ],
-        [line for claim in claims if claim.level for line in _wrapped(_claimed(claim), "    ")],
+        [line for claim in claims if _is_told(claim) for line in _wrapped(_claimed(claim), "    ")],
         f"the cell {cell.name}, digest {digest}",
     )
 
@@ -42,7 +42,7 @@ def network_docstring(
     theorems: list[str] = []
     for cell in network.cells:
         for claim in claims.get(cell.name, ()):
-            if claim.level:
+            if _is_told(claim):
                 theorems += _wrapped(f"{cell.name}: {_claimed(claim)}", "    ")
     return _text(network, sections, theorems, f"the network {network.name}, digest {digest}")
 
@@ -91,6 +91,11 @@ def _text(model: Cell | Network, said: _Sections, theorems: list[str], what: str
         ),
     ]
     return "\n\n".join("\n".join(section) for section in sections if section) + '\n"""'
+
+
+def _is_told(claim: "Claim") -> bool:
+    """Whether a kernel says it: what is settled of gradients and paths; `derive prove` has all."""
+    return bool(claim.level) and claim.kind in ("gradients", "path")
 
 
 def _claimed(claim: "Claim") -> str:
