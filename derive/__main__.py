@@ -149,12 +149,12 @@ def _show(arguments: argparse.Namespace) -> int:
 
 
 def _prove(arguments: argparse.Namespace) -> int:
+    file = _certificate_file(arguments)
     from derive.errors import UsageError
     from derive.network_reports import network_claims_json, network_claims_text
     from derive.reports import claims_json, claims_text
     from derive.zoo import is_network
 
-    file = _certificate_file(arguments)
     if is_network(arguments.cell):
         if arguments.coq:
             raise UsageError("a Coq file is about one cell: use --coq with each of the network's")
@@ -184,7 +184,9 @@ def _certificate_file(arguments: argparse.Namespace) -> str:
 
     if arguments.cell is None:
         if not isinstance(arguments.json, str):
-            raise UsageError("a CELL is missing: a name that `derive list` shows, or a file")
+            raise UsageError(
+                "the following arguments are required: CELL (try `derive prove --help`)"
+            )
         arguments.cell, arguments.json = arguments.json, True
     return arguments.json if isinstance(arguments.json, str) else ""
 

@@ -85,10 +85,12 @@ def normal_form(expr: Expr) -> Form:
         if number > MAX_TERMS:
             raise TooLargeError(f"more than {MAX_TERMS} terms to compare")
         total[_canonical(factors)] += coef
-    expanded = {
-        key: coef if coef.is_Number else sp.expand(coef) for key, coef in sorted(total.items())
-    }
+    expanded = {key: _expanded(coef) for key, coef in sorted(total.items())}
     return {key: coef for key, coef in expanded.items() if coef != 0}
+
+
+def _expanded(number: sp.Expr) -> sp.Expr:
+    return number if number.is_Number else sp.expand(number)
 
 
 def _entry(expr: Expr, row: _Index, column: _Index, fresh: Iterator[int]) -> Iterator[_Term]:

@@ -26,6 +26,7 @@ def _within(gradients: Gradients, state: Variable, other: Variable, own: bool) -
     )
 
 
+@lru_cache(maxsize=16)
 def arriving(gradients: Gradients, state: Variable, own: bool = False) -> dict[Name, Expr]:
     """How the states of step t-1 that step t reads move when `state` does."""
     read = {leaf for a in gradients.forward for leaf in a.value.atoms(MatrixSymbol)}

@@ -170,4 +170,4 @@ def test_a_file_that_does_not_open_is_said(capsys: pytest.CaptureFixture[str]) -
 
 def test_prove_without_a_cell_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["prove"]) == 2
-    assert "a CELL is missing" in capsys.readouterr().err
+    assert "required: CELL" in capsys.readouterr().err

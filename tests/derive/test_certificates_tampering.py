@@ -266,7 +266,7 @@ TAMPERED: list[tuple[str, str, Change, str]] = [
         "right side",
     ),
     ("a range", "lstm", claims("gates", "statement", "(0, 1)", "(-1, 1)"), "the values of sigmoid"),
-    ("a gate", "lstm", claims("gates", "statement", "f_t", "W_f_t"), "no name here"),
+    ("a gate", "lstm", claims("gates", "statement", "f_t", "W_f_t"), "not in the language"),
     (
         "a second bias",
         "gru",

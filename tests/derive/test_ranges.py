@@ -39,6 +39,9 @@ HEAD = "input x[m]\nstate h[n]\n"
         ("h = relu(W @ x)", "[0, oo)"),
         ("a = tanh(W @ x)\nh = a ** 2", "[0, 1)"),
         ("h = W @ x", "(-oo, oo)"),
+        ("a = relu(W @ x)\nb = sigmoid(U @ x)\nh = a / (a + b)", "[0, 1)"),
+        ("a = heaviside(W @ x) - 2\nh = a ** 2", "[1, 4]"),
+        ("a = sigmoid(W @ x) - 2\nh = a ** 2 * 1", "(1, 4)"),
     ],
 )
 def test_an_interval_is_the_one_found_by_hand(equations: str, shown: str) -> None:

@@ -93,12 +93,12 @@ def test_no_two_variants_of_a_row_have_one_label(name):
         assert len(labels) == len(set(labels)), row.name
 
 
-def test_every_row_has_variants_in_some_cell_but_the_one_about_two_sides():
+def test_every_row_has_variants_in_some_cell_but_those_that_are_told_otherwise():
     known = ("lstm", "gru", "gru_reset_before", "peephole_lstm", "slstm", "lstm_layer_norm")
     cells = [load(n) for n in known]
     models = [Model.right(c) for c in cells]
     without = {r.name for r in DEVIATIONS if not any(next(r.samples(m), None) for m in models)}
-    assert without == {"backward of the cell"}
+    assert without == {"backward of the cell", "scaled by example", "random numbers drawn"}
 
 
 @pytest.mark.parametrize("name", CLASSIC)

@@ -233,6 +233,17 @@ def test_clipping_is_found_with_its_threshold_and_said_to_be_by_design(library):
     assert "by design" in found.causes[0].text
 
 
+def test_a_factor_that_varies_between_examples_is_clipping_by_a_norm_that_includes_more(library):
+    def scaled(found):
+        size = sum(float(np.sum(a**2)) for a in found.values()) ** 0.5 + 3
+        return {n: a * min(1, 4 / size) for n, a in found.items()}
+
+    found = diagnose(LSTM, changed(scaled), library=library)
+    assert names(found) == ["scaled by example"]
+    assert found.causes[0].by_design
+    assert found.explained
+
+
 def test_float32_inside_of_a_float64_run_is_said_to_be_that(library):
     inner = kernel_of(LSTM)
 
