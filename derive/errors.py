@@ -1,6 +1,6 @@
 """What can go wrong, and whose fault it is. Every message is one line."""
 
-__all__ = ["BpttError", "CellError", "RuleError", "UsageError", "one_line"]
+__all__ = ["BpttError", "CellError", "RuleError", "UsageError", "file_named", "one_line"]
 
 
 class BpttError(Exception):
@@ -28,3 +28,9 @@ def one_line(text: str, limit: int = 100) -> str:
     shown = " ".join(text.split()).encode("ascii", "backslashreplace").decode()
     shown = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in shown)
     return shown if len(shown) <= limit else shown[: limit - 3] + "..."
+
+
+def file_named(path: object, limit: int = 80) -> str:
+    """A file's name on one line; of a long one the end, which says which file it is."""
+    shown = one_line(str(path), max(limit, len(str(path)) * 10))
+    return shown if len(shown) <= limit else "..." + shown[3 - limit :]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from derive.cell import Cell
-from derive.errors import CellError, UsageError, one_line
+from derive.errors import CellError, UsageError, file_named
 from derive.language import parse
 from derive.networks import Network, parse_network
 
@@ -50,7 +50,7 @@ def load(cell: str | Path) -> Cell:
     if place in names():
         return parse((files("derive") / "cells" / f"{place}.cell").read_bytes(), place)
     if is_network(place):
-        raise UsageError(f"'{one_line(place, 60)}' is a network; a cell is expected here")
+        raise UsageError(f"'{file_named(place)}' is a network; a cell is expected here")
     return _of_file(place, "a cell of the zoo (`derive list` shows them)", parse)
 
 
@@ -88,9 +88,9 @@ def _of_file(place: str, what: str, read: Callable[[bytes, str], _Read]) -> _Rea
         with path.open("rb") as file:
             text = file.read(1 << 17)
     except (OSError, ValueError):
-        shown = one_line(place, 60)
+        shown = file_named(place)
         raise UsageError(f"'{shown}' is neither {what} nor a file that opens") from None
     try:
         return read(text, path.stem)
     except CellError as error:
-        raise CellError(f"{one_line(place, 80)}: {error}") from None
+        raise CellError(f"{file_named(place)}: {error}") from None

@@ -7,7 +7,7 @@ from typing import Any
 
 from derive.certificates.checker import Finding, MalformedError, check
 from derive.certificates.claims import OPEN, RIGHT, VOID, WRONG
-from derive.errors import UsageError, one_line
+from derive.errors import UsageError, file_named, one_line
 
 __all__ = ["checked", "findings_json", "findings_text", "is_open", "is_wrong"]
 
@@ -20,7 +20,7 @@ def checked(path: Path) -> list[Finding]:
     Raises:
         UsageError: it does not open, or is no certificate.
     """
-    shown = one_line(str(path), 60)
+    shown = file_named(path)
     try:
         with path.open("rb") as file:
             text = file.read(MAX_BYTES + 1)

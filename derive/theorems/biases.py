@@ -11,6 +11,7 @@ from derive.expressions import (
     OneMatrix,
     add,
     coefficient,
+    scale,
     symbol,
     zero,
 )
@@ -36,13 +37,13 @@ def second_biases(gradients: Gradients) -> list[Identity]:
         bias = biases[0]
         inside = _flat(gradients, assignment.name)
         for place, (host, term) in enumerate(inside):
-            product = coefficient(term)[1]
+            number, product = coefficient(term)
             if not isinstance(product, MatMul) or isinstance(product.args[0], OneMatrix):
                 continue
             if not _depends(gradients, product, lags):
                 continue
             second = symbol(f"c_{place}", bias.shape)
-            arrives = _arriving(gradients, host, second)
+            arrives = _arriving(gradients, host, scale(number, second), second)
             if host != assignment.name:
                 within = next(a for a in gradients.backward if a.of.name == host)
                 arrives = arrives.xreplace({bar(within.of): within.value})
@@ -95,10 +96,10 @@ def _depends(gradients: Gradients, product: Expr, lags: set[Name]) -> bool:
     )
 
 
-def _arriving(gradients: Gradients, host: str, second: Name) -> Expr:
-    """The cotangent of what is added to an assignment's value."""
+def _arriving(gradients: Gradients, host: str, added: Expr, second: Name) -> Expr:
+    """The cotangent of a name in what is added to an assignment's value."""
     assignment = next(a for a in gradients.forward if a.name == host)
-    moved = add(assignment.value, second)
+    moved = add(assignment.value, added)
     contributions = pull(moved, assignment.symbol, bar(assignment.symbol))
     parts = [c.value for c in contributions if c.leaf == second]
     return add(*parts) if parts else zero(second.shape)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from derive import errors
-from derive.errors import BpttError, CellError, RuleError, UsageError, one_line
+from derive.errors import BpttError, CellError, RuleError, UsageError, file_named, one_line
 
 
 @pytest.mark.parametrize(("kind", "code"), [(CellError, 2), (UsageError, 2), (RuleError, 4)])
@@ -42,3 +42,9 @@ def test_one_line_is_printable_ascii_of_bounded_length(text: str, limit: int) ->
 )
 def test_one_line_shows_what_stands_there(text: str, shown: str) -> None:
     assert one_line(text) == shown
+
+
+def test_of_a_long_path_the_end_is_shown() -> None:
+    assert file_named("a/" * 60 + "mine.cell", 20).endswith("a/mine.cell")
+    assert len(file_named("a/" * 60 + "mine.cell", 20)) == 20
+    assert file_named("mine\n.cell") == "mine .cell"
