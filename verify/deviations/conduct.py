@@ -17,15 +17,10 @@ __all__ = [
     "argument_written_backward",
     "inputs_of",
     "one_tape",
-    "random_drawn",
     "state_kept",
     "tape_used",
     "wrapped",
 ]
-
-
-# The share of outputs that a dropout drops.
-DROPPED = 0.2
 
 
 class Wrapped:
@@ -203,24 +198,6 @@ class _KeepsAll(Wrapped):
         y, state_T, tape = super().forward(params, x, state_0, lengths=lengths)
         self.calls += 1
         return (y + y.dtype.type(self.calls - 1)).astype(y.dtype), state_T, tape
-
-
-class _Dropout(Wrapped):
-    def __init__(self, kernel: Kernel) -> None:
-        super().__init__(kernel)
-        self.rng = np.random.default_rng(0)
-
-    def forward(
-        self, params: Arrays, x: Any, state_0: Arrays | None = None, *, lengths: Any = None
-    ) -> tuple[Array, Arrays, Any]:
-        y, state_T, tape = super().forward(params, x, state_0, lengths=lengths)
-        kept = self.rng.random(y.shape) > DROPPED
-        return (y * kept / (1 - DROPPED)).astype(y.dtype), state_T, tape
-
-
-def random_drawn(model: Model) -> Iterator[Variant]:
-    """Outputs are dropped at random, anew in each call."""
-    yield wrapped(model, "outputs", _Dropout)
 
 
 def state_kept(model: Model) -> Iterator[Variant]:

@@ -46,6 +46,7 @@ def program(expr: Expr) -> Program:
         return lambda v, s, a: a.multiply(
             a.constant(known_number(number, s), whole_shape(rest, s)), inner(v, s, a)
         )
+    expr = rest  # -(-A) is A
     match expr:
         case MatrixSymbol():
             name = expr.name

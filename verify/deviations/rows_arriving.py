@@ -216,6 +216,13 @@ ARRIVING: tuple[Deviation, ...] = (
         by_design=True,
     ),
     Deviation(
+        "scaled by example",
+        "all have one factor that varies between examples: clipped by a norm that includes more",
+        "Pascanu et al. (2013)",
+        "backward",
+        by_design=True,
+    ),
+    Deviation(
         "cotangent clipped",
         "the whole cotangent of a state is clipped at every step",
         "systematic: a hook that clamps",

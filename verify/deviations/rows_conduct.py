@@ -17,9 +17,7 @@ CONDUCT: tuple[Deviation, ...] = (
         "random numbers are drawn: a dropout is left on",
         "systematic: training mode",
         "conduct",
-        conduct.random_drawn,
-        told_by=("second run", "global state"),
-        unless=("second run",),
+        told_by=("global state",),
     ),
     Deviation(
         "argument written",

@@ -29,7 +29,7 @@ def misbehaving(
         failed: property -> an example that it fails on.
     """
     told = [(row, name) for row in rows for name in row.told_by if name in failed]
-    if "runs" in failed:  # then it is no question of how it behaves beside that
+    if "runs" in failed and "second run" not in failed:  # how it behaves beside that is no cause
         return
     if "second run" in failed:
         told = [pair for pair in told if pair[1] in ("second run", "global state")]

@@ -156,10 +156,18 @@ class Candidates:
         return best
 
     def agrees(self, candidate: Candidate, o: Observation, names: frozenset[str]) -> bool:
-        """Whether an observation is what the candidate computes, up to rounding."""
+        """Whether an observation is what the candidate computes, up to rounding.
+
+        Where that may be more than half of the digits, as at a kink, it is as large as that of what
+        is right.
+        """
         value, bound = self.sure(candidate, o.right)
         got = {n: a for n, a in o.results.items() if n in names}
-        return not outside(got, value, bound, TIMES)
+        known, digits = {}, _digits(o, candidate.variant.model)
+        for n in got:
+            size = digits * float(np.abs(value[n][np.isfinite(value[n])]).max(initial=0.0))
+            known[n] = np.where(bound[n] <= size, bound[n], o.right.bounds[n])
+        return not outside(got, value, known, TIMES)
 
 
 def chosen(seen: Sequence[Observation], names: frozenset[str]) -> list[Observation]:

@@ -32,6 +32,7 @@ from verify.diagnosis.observing import (
     observed,
     outside,
 )
+from verify.diagnosis.proportional import proportional
 from verify.diagnosis.symptoms import symptoms
 from verify.kernels import Example, Kernel
 from verify.precisions import lower
@@ -70,7 +71,9 @@ def diagnose(
     derived = gradients(cell)
     seen = observed(kernel, library.rights, derived, backwards)
     found = Diagnosis("not judged", "not judged")
-    if seen:
+    if failed and "second run" in failed:  # no formula computes now this, now that
+        found = Diagnosis("no" if "values" in failed else "not judged", "not judged")
+    elif seen:
         found = _Work(library, kernel, derived, seen).diagnosis()
     found = behaviour(library, kernel, failed or {}, found)
     if found.causes or not (failed or found.wrong):
@@ -134,9 +137,23 @@ class _Work:
             causes = tuple(replace(c, explains=_sorted(wrong)) for c in causes)
         elif models:
             kept = [k for k, model in enumerate(models) if self.unaware(model, grads)]
-            causes = tuple(causes[k] for k in kept or range(len(causes)))
-            causes = (*causes, *self.backward(models[(kept or [0])[0]], grads, wrong & grads))
+            base, rest = models[(kept or [0])[0]], wrong & grads
+            fine = frozenset() if kept else self.matched(base, rest)
+            causes = tuple(
+                replace(causes[k], explains=_sorted({*causes[k].explains, *fine}))
+                for k in kept or range(len(causes))
+            )
+            causes = (*causes, *self.backward(base, grads, rest - fine))
         return Diagnosis("no", own, causes, _sorted(wrong))
+
+    def matched(self, base: Model, names: frozenset[str]) -> frozenset[str]:
+        """The results that are those of the base."""
+        off: set[str] = set()
+        for o in chosen(self.seen, names):
+            found = predicted(base, o.example)
+            got = {n: a for n, a in o.results.items() if n in names}
+            off |= set(outside(got, flat(found), flat_bounds(found), 2.0))
+        return names - off
 
     def unaware(self, base: Model, names: frozenset[str]) -> bool:
         """Whether gradients are those of the cell, in what another forward has kept."""
@@ -174,6 +191,10 @@ class _Work:
         found = self.explained(candidates, names)
         if found:
             return tuple(_cause(c, wrong, only) for c, only in found)
+        scaled = proportional(self.seen, names) if right else frozenset()
+        if scaled:
+            row = next(r for r in self.library.rows if r.name == "scaled by example")
+            return (Cause(row.name, row.cause, "", row.by_design, _sorted(scaled)),)
         return self.two(candidates, names, wrong)
 
     def explained(
