@@ -84,7 +84,7 @@ def run(
     work.probe()
     work.sweep()
     found = "" if declared else work.detected()
-    if found and lower(found).smooth and work.otherwise():
+    if found and lower(found).smooth and work.diagnosis().computed:  # no function is coarse
         found = ""
     if found:
         work = replace(work.fresh(), kernel=_lowered(kernel, found), precision=found)
@@ -124,6 +124,7 @@ class _Work:
     failed: dict[str, Example] = field(default_factory=dict)
     seen: dict[Observation, Example] = field(default_factory=dict)
     stop: int = 0
+    cause: Diagnosis | None = None
 
     def trial(self, example: Example) -> Trial:
         return Trial(self.kernel, example, self.derived, self.offered)
@@ -159,13 +160,6 @@ class _Work:
         rest = [e for e in self.visited if all(e is not f for f in failing)]
         backwards = "gradients" not in self.not_given
         return detect(self.kernel, self.derived, [*failing, *rest], backwards=backwards)
-
-    def otherwise(self) -> bool:
-        """Whether a known deviation computes what it computes: then no function is coarse."""
-        found = self.diagnosis()
-        values = {n for n in found.wrong if not n.startswith("d ")}
-        told = {n for c in found.causes if c.model is not None for n in c.explains}
-        return bool(values) and values <= told
 
     def taken(self) -> Trial:
         """An example that forward does not refuse, if there is one."""
@@ -263,7 +257,9 @@ class _Work:
         )
 
     def diagnosis(self) -> Diagnosis:
-        """The likely cause of what failed."""
+        """The likely cause of what failed, sought once."""
+        if self.cause is not None:
+            return self.cause
         backwards = "gradients" not in self.not_given
         drawn = {
             o.kind: e
@@ -271,9 +267,10 @@ class _Work:
             if o.kind == "global state" and "random" in o.text
         }
         failed = self.failed | drawn
-        return attempted(
+        self.cause = attempted(
             lambda: diagnose(self.cell, self.kernel, backwards=backwards, failed=failed)
         )
+        return self.cause
 
     def findings(self) -> Iterator[Finding]:
         """Each failed property on its smallest example; what one shrinks to is tried on others."""

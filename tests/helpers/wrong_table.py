@@ -52,6 +52,16 @@ WRONG = (
     Wrong("y without a batch axis", values(lambda y, s, *_: (y[:, 0], s)), ("shapes",)),
     Wrong("a state is missing", values(lambda y, s, *_: (y, {"h": s["h"]})), ("shapes",)),
     Wrong(
+        "a state is given under another name",
+        values(lambda y, s, *_: (y, {"h": s["h"], "C": None, "c": s["C"]})),
+        ("names",),
+    ),
+    Wrong(
+        "a gradient is given under another name",
+        grads(lambda g, *_: {"h0" if n == "h_0" else n: a for n, a in g.items()}),
+        ("names gradients",),
+    ),
+    Wrong(
         "a gradient is transposed",
         grads(lambda g, *_: having(g, "W_f", g["W_f"].T)),
         ("shapes backward",),

@@ -271,11 +271,12 @@ def test_nothing_in_any_example_of_a_run_is_uniform(name):
         assert len(np.unique(np.abs(values))) == len(values), e.label
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize(
     "name", [n for n in zoo.names() if n in ("indrnn", "rwkv4", "lem", *CELLS)]
 )
-def test_an_overflowing_example_is_one_that_can_be_decided(name):
-    (at,) = [k for k, pin in enumerate(PINS) if pin.regime == "overflowing"]
+def test_an_overflowing_example_is_one_that_can_be_decided(name, dtype):
+    (at,) = [k for k, pin in enumerate(PINS) if (pin.regime, pin.dtype) == ("overflowing", dtype)]
     example = list(pinned(zoo.load(name), 0))[at]
     right = reference(example, gradients(example.cell))
     assert np.isfinite(right.y_bound).all()

@@ -10,7 +10,10 @@ import sympy as sp
 from derive.expressions import (
     Expr,
     HadamardProduct,
+    MatMul,
+    MatrixSlice,
     MatrixSymbol,
+    Transpose,
     coefficient,
     scale,
     times,
@@ -84,6 +87,28 @@ def alone(model: Model) -> Iterator[Variant]:
             for term in inside if len(inside) > 2 else ():
                 label = f"{term_name(part, title(part, adjoint), term)} alone"
                 yield Variant(label, with_terms(model, part, place, (*outside, term)))
+            for term in inside:
+                value = _last_unit(term.value)
+                if value is not None:
+                    label = (
+                        f"{term_name(part, title(part, adjoint), term)} from the last unit alone"
+                    )
+                    new = (*outside, replace(term, value=value))
+                    yield Variant(label, with_terms(model, part, place, new))
+
+
+def _last_unit(value: Expr) -> Expr | None:
+    """Of W^T @ delta what the last entry of delta gives: = for += in a loop over units."""
+    if not (isinstance(value, MatMul) and len(value.args) == 2):
+        return None
+    left, right = value.args
+    if not (isinstance(left, Transpose) and isinstance(right, MatrixSymbol)):
+        return None
+    rows = right.shape[0]
+    if rows == 1 or not isinstance(left.args[0], MatrixSymbol):
+        return None
+    kept = MatrixSlice(left.args[0], (rows - 1, rows), (0, left.shape[0]))
+    return MatMul(Transpose(kept), MatrixSlice(right, (rows - 1, rows), (0, 1)))
 
 
 def multiplied(part: str, factor: int) -> Variants:

@@ -72,6 +72,13 @@ class Diagnosis:
         found = {name for cause in self.causes for name in cause.explains}
         return bool(self.causes) and set(self.wrong) <= found
 
+    @property
+    def computed(self) -> bool:
+        """Whether formulas that are known compute all wrong outputs and final states."""
+        values = {n for n in self.wrong if not n.startswith("d ")}
+        found = {n for cause in self.causes if cause.model is not None for n in cause.explains}
+        return bool(values) and values <= found
+
 
 def told(found: Diagnosis, cell: str) -> list[str]:
     """The diagnosis as lines of a report."""

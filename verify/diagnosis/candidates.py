@@ -15,6 +15,9 @@ __all__ = ["Candidate", "Candidates", "chosen"]
 # A candidate that explains agrees with what is seen up to rounding on both sides.
 TIMES = 2.0
 
+# What explains some results alone agrees to so many digits before it is held against bounds.
+FINE = 1e-11
+
 # So many observations decide, with bounds; the others have sifted.
 SURE = 4
 
@@ -144,9 +147,10 @@ class Candidates:
         best: tuple[Candidate | None, frozenset[str]] = None, frozenset()
         first, digits = seen[0], _digits(seen[0], self.base)
         far = {n for n in wrong if not agree(first, first.right.results, (n,), digits)}
+        plainly = first.example.dtype == np.float64 and self.base.precision is None
         for c in self.all:
             found = self.quick(c, first.right)
-            told = {n for n in far if agree(first, found, (n,), digits)}
+            told = {n for n in far if agree(first, found, (n,), FINE if plainly else digits)}
             if len(told) > len(best[1]):
                 sure = frozenset(
                     n for n in told if all(self.agrees(c, o, frozenset((n,))) for o in seen)

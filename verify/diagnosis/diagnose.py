@@ -8,7 +8,7 @@ formulas. All that explain equally are listed, in the order of the table.
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -44,7 +44,10 @@ from verify.properties.own import taylor
 __all__ = ["Library", "attempted", "behaviour", "diagnose"]
 
 # Free numbers that take long to find are sought for so many seconds.
-SEEKING = 8.0
+SEEKING = 5.0
+
+# Two deviations at once are sought for where so many seconds have not passed.
+LONG = 15.0
 
 
 def diagnose(
@@ -114,6 +117,7 @@ class _Work:
     kernel: Kernel
     derived: Gradients
     seen: list[Observation]
+    begun: float = field(default_factory=time.process_time)
 
     def diagnosis(self) -> Diagnosis:
         names = frozenset().union(*(o.results for o in self.seen))
@@ -253,6 +257,8 @@ class _Work:
         self, candidates: Candidates, names: frozenset[str], wrong: frozenset[str]
     ) -> tuple[Cause, ...]:
         """Two deviations at once: one that explains some results, then one for the rest."""
+        if time.process_time() - self.begun > LONG:
+            return ()
         order = self.ordered(names)
         first, told = candidates.partly(order, names, wrong)
         if first is None:

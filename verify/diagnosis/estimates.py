@@ -165,6 +165,7 @@ def _root(
         return
 
 
+@np.errstate(all="ignore")  # what is no number is no top
 def _met_twice(o: Observation, group: Sequence[str]) -> float | None:
     """The largest absolute value of these results, if more than one entry has it."""
     if not set(group) <= set(o.results):
