@@ -1,5 +1,7 @@
 """What the Coq file says, computed: it is what the kernel computes."""
 
+import re
+
 import numpy as np
 import pytest
 from coq_reader import CoqFile
@@ -56,6 +58,43 @@ def test_forward_and_reverse_sweep_of_the_file_are_those_of_the_kernel(name: str
     by_name = grads["x"] if isinstance(grads["x"], dict) else {cell.inputs[0].name: grads["x"]}
     for t, found in enumerate(reversed(dx)):
         assert _near(found, {f"x_{n}": a[t, 0] for n, a in by_name.items()}, slack)
+
+
+SMOOTH = re.compile(
+    r"ok_\w+ : forall i j, .*? -> (0 < |frac_part )?\(?\(([vpsx]_\w+) p?[ xs]*\) i j\)?( <> 0)?[;} ]"
+)
+
+
+# No point is away from every kink: the theorems about gradients say nothing. docs/coq.md says so.
+ALWAYS_AT_A_KINK = {"slstm_code": "of two arguments of its min, one is always at the seam"}
+
+
+@pytest.mark.parametrize("name", zoo.names())
+def test_what_the_theorems_suppose_holds_somewhere(name: str) -> None:
+    """Away from kinks and poles: a point where every condition of the file is met."""
+    source, cell = exported(name), zoo.load(name)
+    record = next(line for line in source.splitlines() if line.startswith("Record smooth"))
+    asked = SMOOTH.findall(record)
+    assert len(asked) == record.count("forall i j"), record
+    sizes = {d: 2 + k for k, d in enumerate(cell.dimensions)}
+    file = CoqFile(source, list(sizes.values()))
+
+    def met(seed: int) -> bool:
+        example = make_example(cell, steps=1, batch=1, sizes=sizes, seed=seed)
+        p = {f"p_{n}": _matrix(a) for n, a in example.params.items()}
+        x = {f"x_{n}": _matrix(a[0, 0]) for n, a in example.inputs.items()}
+        s = {f"s_{n}": _matrix(a[0]) for n, a in example.state_0.items()}
+        with np.errstate(all="ignore"):
+            known = {**p, **x, **s}
+            values = [
+                (kind, known[of] if of in known else file.call(of, p, x, s))
+                for kind, of, _ in asked
+            ]
+        values = [(kind, getattr(v, "value", v)) for kind, v in values]
+        positive = all(np.all(v > 0) for kind, v in values if kind == "0 < ")
+        return positive and all(np.all(v != 0) for kind, v in values if kind != "0 < ")
+
+    assert any(met(seed) for seed in range(20)) == (name not in ALWAYS_AT_A_KINK)
 
 
 def _matrix(array: np.ndarray) -> np.ndarray:
