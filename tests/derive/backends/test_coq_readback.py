@@ -61,7 +61,8 @@ def test_forward_and_reverse_sweep_of_the_file_are_those_of_the_kernel(name: str
 
 
 SMOOTH = re.compile(
-    r"ok_\w+ : forall i j, .*? -> (0 < |frac_part )?\(?\(([vpsx]_\w+) p?[ xs]*\) i j\)?( <> 0)?[;} ]"
+    r"ok_\w+ : forall i j, .*? -> (0 < |frac_part )?"
+    r"\(?\(([vpsx]_\w+) p?[ xs]*\) i j\)?( <> 0)?[;} ]"
 )
 
 
