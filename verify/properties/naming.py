@@ -1,5 +1,9 @@
-"""Results under names that the contract does not know, where one that it knows is not given."""
+"""Results under names that the contract does not know, where one that it nearly is is not given.
 
+Other names are nobody's business: a layer may give the gradients of a readout beside its own.
+"""
+
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -39,11 +43,20 @@ def _unknown(
     if not isinstance(got, Mapping):
         return None
     missing = [n for n in names if got.get(n) is None]
-    other = [str(n) for n in got if n not in {*names, *more} and got[n] is not None]
-    if not other or not missing:
+    unknown = [str(n) for n in got if n not in {*names, *more} and got[n] is not None]
+    meant = {_bare(n): n for n in missing}
+    other = [n for n in unknown if _bare(n) in meant]
+    if not other:
         return None
+    missing = [meant[_bare(n)] for n in other]
     said = ", ".join(f"'{one_line(n, 40)}'" for n in other[:4])
     return Failure(
         missing[0],
         f"{call} gives {said}: no name of a {what}, and no {', '.join(missing[:4])} is given",
     )
+
+
+def _bare(name: str) -> str:
+    """What two spellings of a name have in common: 'dW_x', 'grad_Wx' and 'Wx'; 'h0' and 'h_0'."""
+    plain = re.sub(r"[^a-z0-9]", "", name.lower())
+    return re.sub(r"^(?:gradient|grad|d)(?=.)|(?:prime|next|last|final|t)$", "", plain) or plain

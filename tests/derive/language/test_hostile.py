@@ -60,10 +60,10 @@ def texts() -> Iterator[str | bytes]:
 
 @EACH
 def test_a_hostile_text_gets_one_clear_line_in_bounded_time(row: Row) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(CellError) as caught:
         parse(row.text)
-    assert time.perf_counter() - start < WALL
+    assert time.process_time() - start < WALL
     message = str(caught.value)
     check_message(message)
     assert message.startswith(f"line {row.line}: ")
@@ -105,10 +105,10 @@ def test_a_hostile_file_is_refused_by_its_name(
     text = row.text
     raw = text if isinstance(text, bytes) else text.encode(errors="surrogatepass")
     Path("mine.cell").write_bytes(raw)
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(CellError) as caught:
         zoo.load("mine.cell")
-    assert time.perf_counter() - start < WALL
+    assert time.process_time() - start < WALL
     message = str(caught.value)
     check_message(message)
     assert re.match(r"mine\.cell: line \d+: ", message), message
