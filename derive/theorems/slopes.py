@@ -22,7 +22,7 @@ from derive.expressions import (
     total,
 )
 from derive.gradients import Gradients
-from derive.jacobians import operators, writer_of
+from derive.jacobians import Link, operators, writer_of
 from derive.primitives import PRIMITIVES
 from derive.ranges import Interval, Ranges
 from derive.rules import slope
@@ -164,7 +164,7 @@ def _scaled(expr: Expr, factor: Fraction) -> Expr:
     return scale(sp.Rational(factor.numerator, factor.denominator), expr)
 
 
-def _matrix(links: tuple) -> Expr | None:  # type: ignore[type-arg]
+def _matrix(links: tuple[Link, ...]) -> Expr | None:
     """The one matrix of a path, its other factors diagonal."""
     found = [link.expr for link in links if link.kind == "matrix"]
     known = all(link.kind in ("matrix", "diagonal") for link in links)
@@ -218,7 +218,7 @@ def powers(gradients: Gradients) -> list[Fact]:
     return found
 
 
-def _weights(links: tuple) -> list[MatrixSymbol]:  # type: ignore[type-arg]
+def _weights(links: tuple[Link, ...]) -> list[MatrixSymbol]:
     return [e for link in links for e in link.expr.atoms(MatrixSymbol) if link.kind == "matrix"]
 
 

@@ -6,6 +6,7 @@ from functools import lru_cache
 
 import sympy as sp
 
+from derive.cell import Variable
 from derive.differentials import tangent
 from derive.expressions import (
     Apply,
@@ -183,7 +184,7 @@ def means(gradients: Gradients) -> list[Bound]:
     return found
 
 
-def _counters(gradients: Gradients) -> list:  # type: ignore[type-arg]
+def _counters(gradients: Gradients) -> list[Variable]:
     """States s_t = s_{t-1} + 1 of one entry."""
     values = {a.name: a.value for a in gradients.forward}
     return [

@@ -32,6 +32,7 @@ from derive.theorems.row import Fact
 __all__ = ["units"]
 
 _Parts = tuple[sp.Expr, ...]
+_Both = tuple[_Parts | None, _Parts | None]  # of rows and columns
 Arrays = Mapping[str, Array]
 
 
@@ -54,12 +55,13 @@ class _Axes:
                 self.parts[parameter.name, axis] = (size,) if size.is_Atom else None
         self.changed = True
 
-    def both(self, expr: Expr, expected: tuple[_Parts | None, _Parts | None]) -> tuple:  # type: ignore[type-arg]
+    def both(self, expr: Expr, expected: _Both) -> _Both:
         """The parts of both axes of an expression, where they are known or expected."""
         rest = coefficient(expr)[1]
         match rest:
             case MatrixSymbol():
-                return tuple(self.met(rest.name, k, e) for k, e in enumerate(expected))
+                rows, columns = (self.met(rest.name, k, e) for k, e in enumerate(expected))
+                return rows, columns
             case OneMatrix() | ZeroMatrix():
                 return expected
             case Transpose():
@@ -102,8 +104,9 @@ class _Axes:
         return known
 
 
-def _joined(a: tuple, b: tuple) -> tuple:  # type: ignore[type-arg]
-    return tuple(_one(x, y, "a sum or product") for x, y in zip(a, b, strict=True))
+def _joined(a: _Both, b: _Both) -> _Both:
+    rows, columns = (_one(x, y, "a sum or product") for x, y in zip(a, b, strict=True))
+    return rows, columns
 
 
 def _one(a: _Parts | None, b: _Parts | None, where: str) -> _Parts | None:

@@ -55,13 +55,13 @@ class Context:
             yield from (name for _, name in record.fields)
         yield from (a.symbol for a in self.gradients.forward)
 
-    def at(self, point: str = POINT) -> dict[str, str]:
-        """Values of names at a point."""
-        where = dict(zip("pxs", _split(point), strict=True))
-        found = {n.name: f"({f} {where[r.letter]})" for r in self.records for f, n in r.fields}
+    def at(self, record: str, point: str) -> dict[str, str]:
+        """Values of names at a point, where `record` says what stands for each of p, x and s."""
+        held = {r.letter: record.format(r.letter) for r in self.records}
+        found = {n.name: f"({f} {held[r.letter]})" for r in self.records for f, n in r.fields}
         return found | {a.name: f"(v_{a.name} {point})" for a in self.gradients.forward}
 
-    def moving(self, point: str = POINT) -> dict[str, str]:
+    def moving(self, point: str) -> dict[str, str]:
         """How names move at a point, when parameters, inputs and states move by dp, dx, ds."""
         found = {n.name: f"({f} d{r.letter})" for r in self.records for f, n in r.fields}
         names = {a.name: f"(d_{a.name} {point} dp dx ds)" for a in self.gradients.forward}
@@ -70,12 +70,12 @@ class Context:
     @cached_property
     def values(self) -> dict[str, str]:
         """Values at (p, x, s)."""
-        return self.at()
+        return self.at("{}", POINT)
 
     @cached_property
     def tangents(self) -> dict[str, str]:
         """Tangents at (p, x, s)."""
-        return self.moving()
+        return self.moving(POINT)
 
     @cached_property
     def cotangents(self) -> dict[str, str]:
@@ -97,14 +97,3 @@ class Context:
     def reached(self) -> list[Adjoint]:
         """Cotangents to which something contributes, in reverse order; the others are zero."""
         return [a for a in self.gradients.backward if a.terms]
-
-
-def _split(point: str) -> list[str]:
-    """'(p z) (x z) (s z)' as its three parts."""
-    parts, depth, start = [], 0, 0
-    for place, sign in enumerate(f"{point} "):
-        depth += (sign == "(") - (sign == ")")
-        if sign == " " and depth == 0:
-            parts.append(point[start:place])
-            start = place + 1
-    return parts

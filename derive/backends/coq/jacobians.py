@@ -7,7 +7,7 @@ t moves when Z at step t-1 moves by d.
 from collections.abc import Iterator
 
 from derive.backends.coq.context import Context
-from derive.backends.coq.writing import MOVED, POINT, shape, written
+from derive.backends.coq.writing import POINT, shape, written
 from derive.cell import Variable
 from derive.differentials import differential, is_zero, tangent
 from derive.expressions import Expr, Name
@@ -48,7 +48,7 @@ def _chain(c: Context, lag: Variable, moved: dict[Name, Expr]) -> Iterator[str]:
     names |= {tangent(n).name: f"(j_{n.name}__{z} {POINT} d)" for n in moved}
     for name, value in moved.items():
         yield f"Definition j_{name.name}__{z} {POINT} d : mat := {written(value, names)}%mat."
-    still = MOVED.replace("dp dx ds", f"pzero xzero (with_s_{z} szero d)")
+    still = f"{POINT} pzero xzero (with_s_{z} szero d)"
     for a in c.gradients.forward:
         into = f"j_{a.name}__{z} {POINT} d" if a.symbol in moved else "mzero"
         mine = f", j_{a.name}__{z}" if a.symbol in moved else ""

@@ -92,7 +92,9 @@ def _factor(kept: Expr, lag: Expr, known: Mapping[str, _Kind]) -> Expr | None:
     """The gate k of k * lag, or of (1 - k) * lag."""
     if not isinstance(kept, HadamardProduct) or len(kept.args) != 2 or lag not in kept.args:
         return None
-    gate = next(f for f in kept.args if f != lag) if kept.args[0] != kept.args[1] else None
+    if kept.args[0] == kept.args[1]:
+        return None
+    gate = next(f for f in kept.args if f != lag)
     name = gate if isinstance(gate, MatrixSymbol) else _complemented(gate)
     return gate if name is not None and known.get(name.name) is GATE else None
 
@@ -119,10 +121,10 @@ def _blended(added: Expr, gate: Expr, known: Mapping[str, _Kind]) -> str:
 
 
 def _memory(state: Variable, gate: Expr, added: Expr) -> Iterator[str]:
-    y, facts = state.name, [gate, *added.args] if isinstance(added, HadamardProduct) else [gate]
-    shown = " ".join(f"(range_{f.name} {POINT} i j)" for f in facts if isinstance(f, MatrixSymbol))
     if not isinstance(gate, MatrixSymbol) or not isinstance(added, HadamardProduct):
         return
+    y, facts = state.name, (gate, *added.args)  # a product with a range is one of names
+    shown = " ".join(f"(range_{f.name} {POINT} i j)" for f in facts)
     yield f"Lemma grows_{y} {POINT} i j M : Rabs (s_{y} s i j) <= M -> Rabs ({_entry(y)}) <= M + 1."
     yield f"Proof. intros H. unfold v_{y}. unfold_entries. generalize {shown}. intros."
     yield "  match goal with |- Rabs ?e <= _ => first"

@@ -95,7 +95,7 @@ def _structural(c: Context, assignment: Assignment, point: str) -> tuple[str, st
         a.name: f"(moves_{a.name} p x s z dp dx ds Hs HP HX HS)" for a in c.gradients.forward
     }
     smooth = f"ok_{assignment.name} {point} Hs"
-    found = Curves(c.at(point), c.moving(point), proofs, smooth).of(assignment.value)
+    found = Curves(c.at("({} z)", point), c.moving(point), proofs, smooth).of(assignment.value)
     if found is None:
         return "mzero", "(D_const _ _ _ _)"
     if isinstance(assignment.value, BlockMatrix):  # rows are counted piece by piece

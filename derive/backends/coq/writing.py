@@ -164,6 +164,6 @@ def written(expr: Expr, names: Names) -> str:
     raise AssertionError(f"no Coq for {type(expr).__name__}")
 
 
-def grouped(pieces: list[str], joint: str = " + ", nothing: str = "0") -> str:
-    """Texts joined, from the left."""
-    return joint.join(pieces) if pieces else nothing
+def grouped(terms: list[str]) -> str:
+    """A sum of numbers; without terms it is zero."""
+    return " + ".join(terms) or "0"
