@@ -57,7 +57,7 @@ class Lower:
     def inside(self) -> bool:
         """Whether it is functions alone that are computed so: then forward shows it."""
         p = self.precision
-        return not (p.unit or p.operands)
+        return not (p.unit or p.operands or p.logarithms)
 
 
 def _fast(digits: int) -> Lower:
@@ -74,6 +74,11 @@ _ROWS = (
         "absolute-functions",
         "functions to an absolute error of the last digit, as 2*sigmoid(2*z) - 1 is tanh(z)",
         Precision(0.0, 0.0, np.inf, absolute=tuple(sorted(PRIMITIVES))),
+    ),
+    Lower(
+        "log-space",
+        "products and sums over time as those of logarithms",
+        Precision(0.0, 0.0, np.inf, logarithms=True),
     ),
     Lower(
         "float32-functions",

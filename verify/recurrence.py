@@ -34,6 +34,9 @@ class Field(Arithmetic, Protocol):
     def zeros(self, shape: tuple[int, ...]) -> Value:
         """Exact zeros."""
 
+    def cotangent(self, bar: Value, of: Value) -> Value:
+        """What is known of a cotangent, given what it is the cotangent of."""
+
     def where(self, mask: Array, a: Value, b: Value) -> Value:
         """`a` where the mask holds, else `b`."""
 
@@ -49,6 +52,9 @@ class Plain(Numbers):
 
     def zeros(self, shape: tuple[int, ...]) -> Array:
         return np.zeros(shape, self.dtype)
+
+    def cotangent(self, bar: Array, of: Array) -> Array:
+        return bar
 
     def where(self, mask: Array, a: Array, b: Array) -> Array:
         return np.where(mask, a, b)
@@ -156,7 +162,8 @@ def backward(
         known[upstream(cell).name] = field.where(lives, dy[t], field.zeros((1, 1, 1)))
         known.update({carry(s).name: carried[s.name] for s in cell.states})
         for adjoint in derived.backward:
-            known[bar(adjoint.of).name] = evaluate(adjoint.value, known, sizes, field)
+            found = evaluate(adjoint.value, known, sizes, field)
+            known[bar(adjoint.of).name] = field.cotangent(found, known[adjoint.of.name])
         for adjoint in (*derived.parameters, *derived.inputs):
             name = adjoint.of.name
             found = field.where(lives, evaluate(adjoint.value, known, sizes, field), nothing[name])

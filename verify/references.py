@@ -23,6 +23,7 @@ from verify.kernels import (
     columns_of,
     sizes_of,
 )
+from verify.log_space import in_log_space
 from verify.recurrence import Backward, Field, Forward, Plain, alive, backward, forward
 from verify.rounding import Bounded, Bounds, Precision
 
@@ -68,8 +69,13 @@ def reference(
         dtype: precision of the implementation to be judged; None means that of the inputs. If it
             is coarser than theirs, the bound allows for rounding the inputs first.
     """
-    field = Bounded(example.dtype if dtype is None else dtype)
+    dtype = example.dtype if dtype is None else dtype
+    kind = dtype if isinstance(dtype, Precision) else Precision.of(dtype)
     with np.errstate(all="ignore"):
+        field = Bounded(kind)
+        if kind.logarithms:
+            plain = forward_in(example, gradients, Plain(np.longdouble))
+            field = in_log_space(example, gradients, plain, kind)
         run, back = _both(example, gradients, field)
         value: Callable[[Bounds], Array] = lambda a: a.value
         bound: Callable[[Bounds], Array] = lambda a: _bound(field.error(a))

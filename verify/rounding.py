@@ -47,6 +47,7 @@ class Precision:
         operands: unit to which what enters a matrix product is rounded first, and what is given.
         functions: unit to which the argument and the value of a function are rounded.
         off: how far a function may be from its value, where that is below one; else its share.
+        logarithms: whether products and sums over time may be those of logarithms.
     """
 
     unit: float
@@ -56,6 +57,7 @@ class Precision:
     operands: float = 0.0
     functions: float = 0.0
     off: float = 0.0
+    logarithms: bool = False
 
     @classmethod
     def of(cls, dtype: npt.DTypeLike) -> "Precision":
@@ -73,6 +75,7 @@ class Precision:
             max(self.operands, other.operands),
             max(self.functions, other.functions),
             max(self.off, other.off),
+            self.logarithms or other.logarithms,
         )
 
 
@@ -226,6 +229,10 @@ class Bounded:
             join([p.size for p in parts]),
             max(p.terms for p in parts),
         )
+
+    def cotangent(self, bar: Bounds, of: Bounds) -> Bounds:
+        """The cotangent of a value, as it was found from later ones."""
+        return bar
 
     def where(self, mask: Array, a: Bounds, b: Bounds) -> Bounds:
         return Bounds(

@@ -27,7 +27,19 @@ from verify.recurrence import Field, Plain, alive
 from verify.references import INFLATION
 from verify.rounding import Bounded, Precision
 
-__all__ = ["Predicted", "Quick", "Run", "kernel_of", "predicted", "quick", "quick_run"]
+__all__ = [
+    "Predicted",
+    "Quick",
+    "Run",
+    "Sweep",
+    "arrays",
+    "kernel_of",
+    "predicted",
+    "quick",
+    "quick_run",
+    "quick_sweep",
+    "states_of",
+]
 
 
 @dataclass(frozen=True)
@@ -48,6 +60,9 @@ class Quick(Numbers):
 
     def zeros(self, shape: tuple[int, ...]) -> Array:
         return np.zeros(shape)
+
+    def cotangent(self, bar: Array, of: Array) -> Array:
+        return bar
 
     def where(self, mask: Array, a: Array, b: Array) -> Array:
         return np.where(mask, a, b)
@@ -96,7 +111,7 @@ def forward(model: Model, example: Example, field: Field) -> Run:
     mask = alive(example.steps, example.batch, example.lengths)
     fixed = {p.name: field.given(as_value(example.params[p.name], p)) for p in cell.parameters}
     zeros = field.zeros((1, 1, 1))
-    states = first = _states(example, example.state_0, field)
+    states = first = states_of(example, example.state_0, field)
     known, y = [], []
     for t, lives in enumerate(mask):
         read = states
@@ -124,9 +139,24 @@ def forward(model: Model, example: Example, field: Field) -> Run:
     return Run(example, known, mask, outputs)
 
 
-@np.errstate(all="ignore")
+@dataclass(frozen=True)
+class Sweep:
+    """What backward has found before anything is summed: by step, and at the start."""
+
+    parts: Results
+    nothing: States
+    carried: States
+    mask: Array
+
+
 def backward(model: Model, run: Run, example: Example, field: Field) -> Results:
     """Gradients for the cotangents of `example`."""
+    return gathered(model, run, swept(model, run, example, field), field)
+
+
+@np.errstate(all="ignore")
+def swept(model: Model, run: Run, example: Example, field: Field) -> Sweep:
+    """Backward over all steps."""
     for change in (*model.given, *model.upstream):
         example = change(example)
     programs, cell, sizes = model.programs, model.equations, sizes_of(run.example)
@@ -137,7 +167,7 @@ def backward(model: Model, run: Run, example: Example, field: Field) -> Results:
         for v in (*cell.parameters, *cell.inputs)
     }
     parts: Results = {name: [] for name in nothing}
-    carried = _states(run.example, example.dstate_T, field)
+    carried = states_of(run.example, example.dstate_T, field)
     known = [dict(step) for step in run.known]
     for spoil in model.tape:
         known = spoil(field, known, sizes)
@@ -159,19 +189,27 @@ def backward(model: Model, run: Run, example: Example, field: Field) -> Results:
         carried = {
             s.name: field.where(lives, earlier[lag(s.name)], arriving[s.name]) for s in cell.states
         }
-    grads: Results = {v.name: parts[v.name] for v in cell.inputs}
+    return Sweep(parts, nothing, carried, mask)
+
+
+@np.errstate(all="ignore")
+def gathered(model: Model, run: Run, sweep: Sweep, field: Field) -> Results:
+    """Gradients from what was found step by step."""
+    cell = model.equations
+    grads: Results = {v.name: sweep.parts[v.name] for v in cell.inputs}
     for p in cell.parameters:
-        summands = parts[p.name]
+        summands = sweep.parts[p.name]
         for change_sum in model.summing:
-            summands = change_sum(field, p.name, summands, mask)
-        grads[p.name] = [field.total([nothing[p.name], *summands], run.example.batch)]
-    grads |= {f"{s.name}_0": [carried[s.name]] for s in cell.states}
+            summands = change_sum(field, p.name, summands, sweep.mask)
+        grads[p.name] = [field.total([sweep.nothing[p.name], *summands], run.example.batch)]
+    grads |= {f"{s.name}_0": [sweep.carried[s.name]] for s in cell.states}
     for finish in model.finishing:
         grads = finish(field, run.example, grads)
     return grads
 
 
-def _states(example: Example, given: Arrays | None, field: Field) -> States:
+def states_of(example: Example, given: Arrays | None, field: Field) -> States:
+    """Initial states, or cotangents of final ones, as values; zeros where none is given."""
     sizes, found = sizes_of(example), {}
     for state in example.cell.states:
         array = None if given is None else given.get(state.name)
@@ -185,19 +223,32 @@ def quick_run(model: Model, example: Example) -> Run:
     return forward(model, example, Quick())
 
 
+def quick_sweep(model: Model, run: Run) -> Sweep:
+    """Backward before sums, for models that sweep in the same way."""
+    return swept(model, run, run.example, Quick())
+
+
 def quick(
-    model: Model, example: Example, backwards: bool = True, run: Run | None = None
+    model: Model,
+    example: Example,
+    backwards: bool = True,
+    run: Run | None = None,
+    sweep: Sweep | None = None,
 ) -> Predicted:
     """What the model computes, in float64, without bounds.
 
     Args:
         run: from `quick_run` of a model with the same forward.
+        sweep: from `quick_sweep` of a model with the same backward but for sums and after.
     """
     field = Quick()
     run = forward(model, example, field) if run is None else run
-    values = _arrays(example, run.outputs, lambda a: a)
-    grads = backward(model, run, example, field) if backwards else {}
-    return Predicted(values, _arrays(example, grads, lambda a: a), {}, {})
+    values = arrays(example, run.outputs, lambda a: a)
+    grads: Results = {}
+    if backwards:
+        sweep = swept(model, run, example, field) if sweep is None else sweep
+        grads = gathered(model, run, sweep, field)
+    return Predicted(values, arrays(example, grads, lambda a: a), {}, {})
 
 
 def predicted(model: Model, example: Example, backwards: bool = True) -> Predicted:
@@ -210,14 +261,14 @@ def predicted(model: Model, example: Example, backwards: bool = True) -> Predict
         bound: Any = lambda a: np.nan_to_num(field.error(a) * INFLATION, nan=np.inf, posinf=np.inf)
         value: Any = lambda a: a.value
         return Predicted(
-            _arrays(example, run.outputs, value),
-            _arrays(example, grads, value),
-            _arrays(example, run.outputs, bound),
-            _arrays(example, grads, bound),
+            arrays(example, run.outputs, value),
+            arrays(example, grads, value),
+            arrays(example, run.outputs, bound),
+            arrays(example, grads, bound),
         )
 
 
-def _arrays(example: Example, results: Results, read: Any) -> dict[str, Array]:
+def arrays(example: Example, results: Results, read: Any) -> dict[str, Array]:
     """Results in the contract's shapes."""
     cell, found, sizes = example.cell, {}, sizes_of(example)
     ends = {f"{s.name}{end}": s for s in cell.states for end in ("_T", "_0")}
@@ -252,7 +303,7 @@ class _Kernel:
         lengths = None if lengths is None else np.asarray(lengths)
         example = Example(self.model.cell, params, inputs, state_0, lengths)
         run = forward(self.model, example, self._field(example))
-        found = _arrays(example, run.outputs, _copied(example))
+        found = arrays(example, run.outputs, _copied(example))
         states = {s.name: found[f"{s.name}_T"] for s in example.cell.states}
         return found["y"].astype(example.dtype), states, (example, run)
 
@@ -262,7 +313,7 @@ class _Kernel:
         example, run = tape
         example = replace(example, dy=dy, dstate_T=dstate_T)
         grads = backward(self.model, run, example, self._field(example))
-        found = _arrays(example, grads, _copied(example))
+        found = arrays(example, grads, _copied(example))
         return {name: array.astype(example.dtype) for name, array in found.items()}
 
     def _field(self, example: Example) -> Plain:
