@@ -252,19 +252,22 @@ def _relabelled(factors: tuple[_Factor, ...], order: list[int]) -> _Key:
 
 def _refined(factors: tuple[_Factor, ...], bound: list[int]) -> list[list[int]]:
     """Summed indices in classes that no relabelling can tell apart, in a canonical order."""
-    colour = dict.fromkeys(bound, 0)
-    for _ in bound:
+    colour, told = dict.fromkeys(bound, 0), 1
+    places: dict[int, list[tuple[str, int, str, tuple[_Index, ...]]]] = {b: [] for b in bound}
+    for name, axes in factors:
+        for place, axis in enumerate(axes):
+            if isinstance(axis.name, int):
+                places[axis.name].append((name, place, _offset(axis), axes))
+    while told < len(bound):
         marks = {
-            b: sorted(
-                (name, place, _offset(axis), tuple(_mark(i, colour) for i in axes))
-                for name, axes in factors
-                for place, axis in enumerate(axes)
-                if axis.name == b
-            )
+            b: sorted((*at, tuple(_mark(i, colour) for i in axes)) for *at, axes in places[b])
             for b in bound
         }
         ranks = {repr(m): k for k, m in enumerate(sorted(marks.values(), key=repr))}
         colour = {b: ranks[repr(marks[b])] for b in bound}
+        if len(ranks) == told:
+            break
+        told = len(ranks)
     return [[b for b in bound if colour[b] == k] for k in sorted(set(colour.values()))]
 
 
