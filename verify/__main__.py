@@ -180,6 +180,7 @@ def _run(arguments: argparse.Namespace) -> int:
             profile=arguments.profile,
             implementation=text,
             progress=_progress if sys.stderr.isatty() else None,
+            noticed=_noticed if sys.stderr.isatty() else None,
         )
         write_files(
             cell,
@@ -290,6 +291,10 @@ def _convert(arguments: argparse.Namespace) -> int:
 def _progress(done: int, total: int) -> None:
     end = "\r" if done < total else "\r\033[K"
     print(f"{done}/{total} examples", end=end, file=sys.stderr, flush=True)
+
+
+def _noticed(name: str) -> None:
+    print(f"\033[K{name}: failed", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from verify.properties.lowering import Lowered, detect
 from verify.sampling import Enough, generate, pinned
 from verify.smallest import size, smallest
 
-__all__ = ["PROFILES", "Progress", "finding", "run"]
+__all__ = ["PROFILES", "Noticed", "Progress", "finding", "run"]
 
 # How many examples each profile tries.
 PROFILES = {"quick": 20, "default": 60, "thorough": 1000}
@@ -38,6 +38,7 @@ SHRINK_SECONDS = 2.5
 DRAWN = 3
 
 Progress = Callable[[int, int], None]
+Noticed = Callable[[str], None]
 
 
 def run(
@@ -52,6 +53,7 @@ def run(
     named: str = "",
     precision: str = "",
     progress: Progress | None = None,
+    noticed: Noticed | None = None,
     journal: Journal | None = None,
 ) -> Report:
     """Judge an implementation of a cell by every property.
@@ -69,6 +71,8 @@ def run(
             lower one is detected if it is right in that.
         journal: where outcomes are kept; those that are there are not judged again.
         progress: called with (examples done, examples in all).
+        noticed: called with the name of a property as soon as it has failed, long before its
+            smallest example and the likely cause are found.
 
     Raises:
         UsageError: no such profile or precision, or a number of examples below one.
@@ -80,7 +84,7 @@ def run(
         raise UsageError(f"{count} examples: at least one is needed")
     declared = precision or getattr(kernel, "limits", FULL).precision
     given = _lowered(kernel, lower(declared).name) if declared else kernel
-    work = _Work(cell, given, gradients(cell), count, seed, progress, journal)
+    work = _Work(cell, given, gradients(cell), count, seed, progress, noticed, journal)
     work.probe()
     work.sweep()
     found = "" if declared else work.detected()
@@ -110,6 +114,7 @@ class _Work:
     count: int
     seed: int
     progress: Progress | None
+    noticed: Noticed | None = None
     journal: Journal | None = None
     precision: str = ""
     limits: Limits = FULL
@@ -150,7 +155,7 @@ class _Work:
     def fresh(self) -> "_Work":
         """The same run, with nothing known but what was observed."""
         begun = (self.cell, self.kernel, self.derived, self.count, self.seed)
-        return _Work(*begun, self.progress, self.journal, seen=self.seen)
+        return _Work(*begun, self.progress, self.noticed, self.journal, seen=self.seen)
 
     def detected(self) -> str:
         """The lower precision that it is right in, if it is wrong in that of the inputs."""
@@ -203,6 +208,8 @@ class _Work:
         self.replaced += outcome.wide
         self.skipped |= outcome.skipped
         for name in outcome.failed:
+            if self.noticed is not None:
+                self.noticed(name)
             self.failed[name] = example
             decided = self.done - self.replaced
             self.stop = min(self.stop, decided + 1 + AFTER_FAILURE)

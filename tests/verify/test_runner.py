@@ -197,6 +197,14 @@ def test_a_profile_or_number_that_makes_no_sense_is_refused():
         run(RNN, reference_kernel(RNN), examples=0)
 
 
+def test_a_failure_is_noticed_before_its_cause_is_sought():
+    seen: list[str] = []
+    wrong = grads(lambda g, *_: having(g, "b_o", -g["b_o"]))(EMITTED)
+    report = run(LSTM, wrong, examples=9, noticed=seen.append)
+    assert seen[0] == "gradients"
+    assert set(found(report)) == set(seen)
+
+
 def test_progress_counts_up_to_the_end():
     seen = []
     run(RNN, emitted(RNN), examples=9, progress=lambda done, total: seen.append((done, total)))
