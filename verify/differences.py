@@ -21,6 +21,7 @@ from verify.kernels import Array, Arrays, Example
 from verify.recurrence import alive
 
 __all__ = [
+    "COARSE_STEPS",
     "STEPS",
     "Box",
     "Differences",
@@ -39,6 +40,9 @@ __all__ = [
 # The table decides which of them count, and stops where noise has taken over: small steps are for
 # losses that change fast, such as a norm of something near zero.
 STEPS = tuple(2.0**-k for k in range(2, 22))
+
+# For float32, where small steps are lost in rounding.
+COARSE_STEPS = tuple(2.0**-k for k in range(12))
 
 # The largest step for an entry, by gradient name and flat place.
 Reach = Callable[[str, int], float]
@@ -106,6 +110,7 @@ def central_differences(
     entries: int = 64,
     seed: int = 0,
     reach: Reach | None = None,
+    steps: Sequence[float] = STEPS,
 ) -> Differences:
     """Gradients of a black box's own forward pass, entry by entry, with error estimates.
 
@@ -123,6 +128,7 @@ def central_differences(
         names: gradient names (states with `_0`); None means all.
         entries: at most so many of each array, chosen by `seed`; the result says which.
         reach: how far the loss is known to be smooth around an entry; larger steps are left out.
+        steps: halved from one to the next, the largest first.
 
     Raises:
         UsageError: a name that has no gradient.
@@ -138,9 +144,9 @@ def central_differences(
         count = min(entries, array.size)
         chosen[name] = np.sort(rng.choice(array.size, count, replace=False))
         for flat in chosen[name]:
-            widest = STEPS[0] if reach is None else reach(name, int(flat))
-            steps = [step for step in STEPS if step <= widest]
-            quotients = box.quotients(name, array, int(flat), steps, centre, noise)
+            widest = np.inf if reach is None else reach(name, int(flat))
+            taken = [step for step in steps if step <= widest]
+            quotients = box.quotients(name, array, int(flat), taken, centre, noise)
             value[name].flat[flat], error[name].flat[flat] = extrapolated(quotients)
     return Differences(value, error, chosen, float(noise))
 

@@ -8,7 +8,7 @@ Source: Taylor tests as of dolfin-adjoint (Farrell, Ham, Funke & Rognes 2013, SI
 35:C369-C393); Squire & Trapp (1998), SIAM Rev. 40:110-112, for the complex step.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -66,7 +66,8 @@ def remainder(
     along: Arrays,
     *,
     noise: float,
-    widest: float = STEPS[0],
+    widest: float = np.inf,
+    steps: Sequence[float] = STEPS,
 ) -> Remainder:
     """The Taylor remainder of a gradient along a line, extrapolated to no step.
 
@@ -75,13 +76,14 @@ def remainder(
         grads: the gradient that is judged; all names of `along` are in it.
         along: displacements by gradient name.
         noise: how far the loss may be off by rounding.
-        widest: up to where the loss is known to be smooth.
+        widest: up to where the loss is known to be smooth; larger steps are left out.
+        steps: halved from one to the next, the largest first.
     """
     line = _Line(Box(forward, example), grads, along, np.longdouble(noise))
     taken: list[tuple[float, Quotient]] = []
 
     def quotients() -> Iterator[Quotient]:
-        for step in STEPS:
+        for step in steps:
             if step <= widest:
                 taken.append((step, line.quotient(step)))
                 yield taken[-1][1]

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from verify.differences import central_differences
+from verify.differences import COARSE_STEPS, STEPS, central_differences
 from verify.kernels import Array
 from verify.properties.calling import Failure, Skip
 from verify.properties.comparing import compare
 from verify.properties.intervals import output_ranges
 from verify.properties.kinks import smooth_reach
-from verify.properties.own import own_forward, unjudged
+from verify.properties.own import COARSE, own_forward, unjudged
 from verify.properties.paths import path_product, paths_of, silenced
 from verify.properties.trial import Trial
 
@@ -53,14 +53,20 @@ def differences(trial: Trial) -> Failure | Skip | None:
     skip = unjudged(trial)
     if skip is not None:
         return skip
-    if example.dtype != np.float64:
-        return Skip("differences are taken in float64")
+    single = example.dtype != np.float64
+    if single and "float64" in trial.limits.dtypes:
+        return Skip("differences are taken in float64, where it is given")
     got = trial.base_grads
-    reach = smooth_reach(example, trial.derived)
-    forward = own_forward(trial)
-    found = central_differences(forward, example, tuple(got), entries=ENTRIES, reach=reach)
-    rounding = trial.own_bounds
-    bound = {n: error + rounding[n] for n, error in found.error.items()}
+    found = central_differences(
+        own_forward(trial),
+        example,
+        tuple(got),
+        entries=ENTRIES,
+        reach=smooth_reach(example, trial.derived),
+        steps=COARSE_STEPS if single else STEPS,
+    )
+    rounding, times = trial.own_bounds, COARSE if single else 1
+    bound = {n: times * error + rounding[n] for n, error in found.error.items()}
     if _open(bound):
         return Skip("every difference steps over a kink, or has no finite error")
     return compare(got, found.value, bound, "differs from differences of its own forward")
