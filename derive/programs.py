@@ -13,7 +13,7 @@ import numpy.typing as npt
 import sympy as sp
 
 from derive.errors import RuleError
-from derive.evaluate import Array, Numbers, Sizes, known_number, whole, whole_shape
+from derive.evaluate import Arithmetic, Array, Numbers, Sizes, known_number, whole, whole_shape
 from derive.expressions import (
     Apply,
     BlockMatrix,
@@ -37,7 +37,7 @@ from derive.single_assignment import Assignment
 __all__ = ["Program", "Step", "names_in", "program", "step_program"]
 
 _Places: TypeAlias = tuple[int, ...]
-_Run: TypeAlias = Callable[[Numbers, Sequence[Array]], Array]
+_Run: TypeAlias = Callable[[Arithmetic, Sequence[Any]], Any]
 
 
 @dataclass(frozen=True)
@@ -50,11 +50,14 @@ class Program:
 
     def run(self, values: Mapping[str, Array], dtype: npt.DTypeLike = np.float64) -> list[Array]:
         """The values of the expressions."""
-        arithmetic = Numbers(dtype)
-        known: list[Array] = [values[name] for name, _ in self.names]
+        return [np.asarray(value) for value in self.run_in(Numbers(dtype), values)]
+
+    def run_in(self, arithmetic: Arithmetic, values: Mapping[str, Any]) -> list[Any]:
+        """The values of the expressions, in any arithmetic."""
+        known = [values[name] for name, _ in self.names]
         for compute, places in self.instructions:
             known.append(compute(arithmetic, [known[place] for place in places]))
-        return [np.asarray(known[place]) for place in self.results]
+        return [known[place] for place in self.results]
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,10 @@ class Step:
     ) -> dict[str, Array]:
         """The assigned names' values."""
         return dict(zip(self.names, self.program.run(values, dtype), strict=True))
+
+    def run_in(self, arithmetic: Arithmetic, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The assigned names' values, in any arithmetic."""
+        return dict(zip(self.names, self.program.run_in(arithmetic, values), strict=True))
 
 
 def program(exprs: Iterable[Expr], sizes: Sizes) -> Program:

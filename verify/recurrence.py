@@ -7,6 +7,7 @@ gradient, whatever the inputs hold there.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -14,8 +15,10 @@ import numpy.typing as npt
 import sympy as sp
 
 from derive.cell import Cell
-from derive.evaluate import Arithmetic, Numbers, Sizes, compiled, evaluate, lagged, run_step
+from derive.evaluate import Arithmetic, Numbers, Sizes, compiled, lagged
+from derive.expressions import Expr
 from derive.gradients import Gradients, bar, carry, upstream
+from derive.programs import Program, Step, program, step_program
 from derive.single_assignment import Assignment
 from verify.kernels import Array, columns_of
 
@@ -123,12 +126,14 @@ def forward(
         mask: from `alive`.
     """
     states, known, outputs = dict(state_0), [], []
+    step_of = _step(tuple(assignments), tuple(sizes.items()))
     for t, lives in enumerate(mask):
         now = {
             name: field.where(lives, steps[t], field.zeros((1, 1, 1)))
             for name, steps in inputs.items()
         }
-        step = run_step(assignments, {**params, **now, **lagged(states)}, sizes, field)
+        given = {**params, **now, **lagged(states)}
+        step = given | step_of.run_in(field, given)
         known.append(step)
         outputs.append(field.where(lives, step[cell.output.name], field.zeros((1, 1, 1))))
         states = {s.name: field.where(lives, step[s.name], states[s.name]) for s in cell.states}
@@ -157,18 +162,22 @@ def backward(
     summands: dict[str, list[Value]] = {p.name: [nothing[p.name]] for p in cell.parameters}
     d_inputs: dict[str, list[Value]] = {x.name: [] for x in cell.inputs}
     carried = {s.name: dstate_T[s.name] for s in cell.states}
+    leaves, key = (*derived.parameters, *derived.inputs), tuple(sizes.items())
+    inside = [_program((a.value,), key) for a in derived.backward]
+    outside = _program(tuple(a.value for a in leaves), key)
+    carries = _program(tuple(a.value for a in derived.states), key)
     for t in reversed(range(len(mask))):
         lives, known = mask[t], dict(run.known[t])
         known[upstream(cell).name] = field.where(lives, dy[t], field.zeros((1, 1, 1)))
         known.update({carry(s).name: carried[s.name] for s in cell.states})
-        for adjoint in derived.backward:
-            found = evaluate(adjoint.value, known, sizes, field)
+        for adjoint, cotangent in zip(derived.backward, inside, strict=True):
+            (found,) = cotangent.run_in(field, known)
             known[bar(adjoint.of).name] = field.cotangent(found, known[adjoint.of.name])
-        for adjoint in (*derived.parameters, *derived.inputs):
+        for adjoint, value in zip(leaves, outside.run_in(field, known), strict=True):
             name = adjoint.of.name
-            found = field.where(lives, evaluate(adjoint.value, known, sizes, field), nothing[name])
+            found = field.where(lives, value, nothing[name])
             (summands if name in summands else d_inputs)[name].append(found)
-        earlier = [evaluate(a.value, known, sizes, field) for a in derived.states]
+        earlier = carries.run_in(field, known)
         carried = {
             s.name: field.where(lives, value, carried[s.name])
             for s, value in zip(cell.states, earlier, strict=True)
@@ -178,3 +187,13 @@ def backward(
         inputs={name: tuple(reversed(parts)) for name, parts in d_inputs.items()},
         states=carried,
     )
+
+
+@lru_cache(maxsize=256)
+def _step(assignments: tuple[Assignment, ...], sizes: tuple[tuple[Any, int], ...]) -> Step:
+    return step_program(assignments, dict(sizes))
+
+
+@lru_cache(maxsize=4096)
+def _program(exprs: tuple[Expr, ...], sizes: tuple[tuple[Any, int], ...]) -> Program:
+    return program(exprs, dict(sizes))

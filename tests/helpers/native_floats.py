@@ -31,9 +31,11 @@ class Native(Plain):
     def log_sum_exp(self, a):
         top = a.max(axis=-2, keepdims=True)
         with np.errstate(all="ignore"):
-            ways = (
-                lambda: np.log(np.sum(np.exp(a), axis=-2, keepdims=True)),
-                lambda: np.log(np.sum(np.exp(a - top), axis=-2, keepdims=True)) + top,
-                lambda: np.logaddexp.reduce(a, axis=-2, keepdims=True),
-            )
-            return ways[self.rng.integers(3)]()
+            plain = np.log(np.sum(np.exp(a), axis=-2, keepdims=True))
+            ways = [
+                np.log(np.sum(np.exp(a - top), axis=-2, keepdims=True)) + top,
+                np.logaddexp.reduce(a, axis=-2, keepdims=True),
+            ]
+            if np.isfinite(plain).all():  # it overflows, or is log(0), where the sum is not
+                ways.append(plain)
+            return ways[self.rng.integers(len(ways))]
