@@ -11,7 +11,7 @@ from derive.single_assignment import Assignment
 from verify.kernels import Array, Arrays, Example, as_value, shape_of, sizes_of
 from verify.recurrence import Forward, Plain, alive, forward
 
-__all__ = ["Move", "complex_step", "complex_step_gradients", "moved_runs", "variables"]
+__all__ = ["Move", "complex_step", "complex_step_gradients", "moved_runs", "runs_of", "variables"]
 
 # Far below the square root of any rounding error, far above underflow.
 STEP = 2.0**-100
@@ -101,16 +101,23 @@ def _moved(arrays: Arrays, moves: Sequence[Move], dtype: np.dtype[Any]) -> dict[
 def moved_runs(
     example: Example, moves: Sequence[Move], assignments: Sequence[Assignment], field: Plain
 ) -> Forward:
-    """Forward once for each move, all at once.
+    """Forward once for each move, all at once; as `runs_of`."""
+    return runs_of(example, _moved(variables(example), moves, field.dtype), assignments, field)
+
+
+def runs_of(
+    example: Example, moved: Arrays, assignments: Sequence[Assignment], field: Plain
+) -> Forward:
+    """Forward for several copies of some arrays, all at once.
 
     Args:
+        moved: by gradient name, with a leading axis over the copies.
         assignments: one step, as the cell has it or in single assignment.
 
     Returns:
-        Values with a leading axis over the moves, which what no move reaches does not have.
+        Values with a leading axis over the copies, which what they do not reach does not have.
     """
     cell, every = example.cell, variables(example)
-    moved = _moved(every, moves, field.dtype)
     params = {}
     for p in cell.parameters:
         array = as_value(field.given(moved.get(p.name, every[p.name])), p)

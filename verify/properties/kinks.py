@@ -1,14 +1,12 @@
 """How far a difference may step before it meets a kink or a jump of the equations."""
 
-from dataclasses import replace
-
 import numpy as np
 import numpy.typing as npt
 
 from derive.expressions import Apply
 from derive.gradients import Gradients
 from derive.primitives import PRIMITIVES, Primitive
-from verify.complex_step import moved_runs, variables
+from verify.complex_step import moved_runs, runs_of, variables
 from verify.differences import STEPS, Reach
 from verify.kernels import Array, Arrays, Example
 from verify.recurrence import Forward, Plain, alive
@@ -19,28 +17,22 @@ __all__ = ["smooth_along", "smooth_reach"]
 
 Kinked = list[tuple[Primitive, str]]
 
+# To both sides, the largest steps first.
+_MOVES = tuple(sign * step for step in STEPS for sign in (1, -1))
+
 
 def smooth_along(example: Example, derived: Gradients, along: Arrays) -> float | None:
     """As `smooth_reach`, for a displacement of many entries; None: any step."""
     kinked = _kinked(derived)
     if not kinked:
         return None
-    field, every, largest = Plain(np.longdouble), variables(example), 0.0
-    here = forward_in(example, derived, field)
-    states = [s.name for s in example.cell.states]
-    for step in STEPS[::-1]:
-        for side in (step, -step):
-            moved = every | {n: np.nan_to_num(every[n]) + side * d for n, d in along.items()}
-            there = replace(
-                example,
-                params={n: moved[n] for n in example.params},
-                inputs={n: moved[n] for n in example.inputs},
-                state_0={n: moved[f"{n}_0"] for n in states},
-            )
-            if _changed(example, kinked, here, forward_in(there, derived, field), 1).any():
-                return largest
-        largest = step
-    return largest
+    field, every = Plain(np.longdouble), variables(example)
+    moved = {n: np.nan_to_num(every[n]) + np.multiply.outer(_MOVES, d) for n, d in along.items()}
+    here, there = (
+        forward_in(example, derived, field),
+        runs_of(example, moved, derived.forward, field),
+    )
+    return _widest(_changed(example, kinked, here, there, len(_MOVES)))
 
 
 def _kinked(derived: Gradients) -> Kinked:
@@ -65,17 +57,21 @@ def smooth_reach(example: Example, derived: Gradients) -> Reach | None:
     here = forward_in(example, derived, field)
 
     def reach(name: str, flat: int) -> float:
-        moves = [(name, flat, sign * step) for step in STEPS for sign in (1, -1)]
+        moves = [(name, flat, move) for move in _MOVES]
         there = moved_runs(example, moves, derived.forward, field)
-        meets = _changed(example, kinked, here, there, len(moves))
-        largest = 0.0
-        for step, right, left in zip(STEPS[::-1], meets[-2::-2], meets[::-2], strict=True):
-            if right or left:
-                break
-            largest = step
-        return largest
+        return _widest(_changed(example, kinked, here, there, len(moves)))
 
     return reach
+
+
+def _widest(changed: npt.NDArray[np.bool_]) -> float:
+    """The largest step up to which no move changes anything."""
+    largest = 0.0
+    for step, sides in zip(STEPS[::-1], changed.reshape(-1, 2)[::-1], strict=True):
+        if sides.any():
+            break
+        largest = step
+    return largest
 
 
 def _changed(
@@ -86,7 +82,7 @@ def _changed(
     lives = alive(example.steps, example.batch, example.lengths)
     for mask, before, after in zip(lives, here.known, there.known, strict=True):
         for row, name in kinked:
-            if after[name].ndim == 4 or moves == 1:  # else no move reaches it
+            if after[name].ndim == 4:  # else no move reaches it
                 apart = _piece(row, after[name]) != _piece(row, before[name])
                 changed |= (mask & apart).any(axis=(-3, -2, -1))
     return changed
