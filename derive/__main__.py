@@ -1,17 +1,27 @@
 """The command `derive`. Heavy imports stand inside the commands, so that `--help` is quick."""
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
+
+from derive.commands import proving
+from derive.commands.common import (
+    HOLDS,
+    OWN_FAILURE,
+    USAGE,
+    WRONG,
+    all_claims,
+    code_of,
+    print_json,
+    proved,
+    proved_network,
+    write,
+)
 
 __all__ = ["main"]
-
-HOLDS, WRONG, USAGE, UNDECIDED, OWN_FAILURE = range(5)
-FORMAT = 1  # the version in every JSON document
 
 
 class _Parser(argparse.ArgumentParser):
@@ -67,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
             False,
         ),
         ("show", "equations, shapes and gradients in the terminal", _show, True, False),
-        ("prove", "theorems with their level; exit 1 where one fails", _prove, True, False),
+        ("prove", "theorems with their level; exit 1 where one fails", proving.prove, True, False),
         ("latex", "a complete article", _latex, True, True),
         ("numpy", "a stand-alone NumPy kernel that checks itself", _numpy, True, True),
         ("all", "theorems, article and checked kernel into a folder", _all, True, True),
@@ -80,37 +90,12 @@ def _parser() -> argparse.ArgumentParser:
             help_text = "the folder (out/CELL)" if name == "all" else "where to write (- is stdout)"
             one.add_argument("-o", "--output", metavar="PATH", help=help_text)
         if name == "prove":
-            _certifies(one)
+            proving.add_ways_to_prove(one)
         else:
             one.add_argument("--json", action="store_true", help="JSON on standard output")
         one.set_defaults(command=command)
-    check = commands.add_parser("check", help=_CHECK, description=_CHECK)
-    check.add_argument("file", metavar="FILE", help="what `derive prove` wrote, .json or .v")
-    check.add_argument("--json", action="store_true", help="JSON on standard output")
-    check.set_defaults(command=_check)
+    proving.add_check(commands)
     return parser
-
-
-_CHECK = "a certificate, decided again without SymPy, or a Coq file, by coqc; exit 1 where wrong"
-
-
-def _certifies(prove: argparse.ArgumentParser) -> None:
-    """`--json` alone is JSON on standard output, as everywhere; with a file, a certificate."""
-    cell = next(a for a in prove._actions if a.dest == "cell")
-    cell.nargs = "?"  # so that `prove --json lstm` is `prove lstm --json`
-    prove.add_argument(
-        "--json",
-        nargs="?",
-        const=True,
-        default=False,
-        metavar="FILE",
-        help="JSON on standard output; with FILE, a certificate that `derive check` takes",
-    )
-    prove.add_argument("--coq", metavar="FILE", help="write the proofs for Coq as well")
-
-
-def _print_json(document: dict[str, Any]) -> None:
-    print(json.dumps({"version": FORMAT, **document}, indent=2))
 
 
 def _list(arguments: argparse.Namespace) -> int:
@@ -121,7 +106,7 @@ def _list(arguments: argparse.Namespace) -> int:
     rows = [cell_row(load(name)) for name in names()]
     networks = [network_row(load_network(name)) for name in network_names()]
     if arguments.json:
-        _print_json({"cells": rows, "networks": networks})
+        print_json({"cells": rows, "networks": networks})
     else:
         sys.stdout.write(list_text(rows) + network_list_text(networks))
     return HOLDS
@@ -136,135 +121,16 @@ def _show(arguments: argparse.Namespace) -> int:
     if is_network(arguments.cell):
         network = load_network(arguments.cell)
         if arguments.json:
-            _print_json(network_json(network))
+            print_json(network_json(network))
         else:
             sys.stdout.write(network_show_text(backpropagate(network)))
         return HOLDS
     cell = load(arguments.cell)
     if arguments.json:
-        _print_json(cell_json(cell))
+        print_json(cell_json(cell))
     else:
         sys.stdout.write(show_text(backpropagate(cell)))
     return HOLDS
-
-
-def _prove(arguments: argparse.Namespace) -> int:
-    file = _certificate_file(arguments)
-    from derive.errors import UsageError
-    from derive.network_reports import network_claims_json, network_claims_text
-    from derive.reports import claims_json, claims_text
-    from derive.zoo import is_network
-
-    if is_network(arguments.cell):
-        if arguments.coq:
-            raise UsageError("a Coq file is about one cell: use --coq with each of the network's")
-        derived, proofs = _proved_network(arguments.cell)
-        if file:
-            _certify(file, [(g, proofs[g.cell.name]) for g in _once(derived.cells)])
-        elif arguments.json:
-            _print_json(network_claims_json(derived.network, proofs))
-        else:
-            sys.stdout.write(network_claims_text(derived.network, proofs))
-        return _code(_all_claims(proofs))
-    g, claims = _proved(arguments.cell)
-    if arguments.coq:
-        _write_coq(arguments.coq, g)
-    if file:
-        _certify(file, [(g, claims)])
-    elif arguments.json:
-        _print_json(claims_json(g.cell, claims))
-    else:
-        sys.stdout.write(claims_text(g.cell, claims))
-    return _code(claims)
-
-
-def _certificate_file(arguments: argparse.Namespace) -> str:
-    """The file of `--json FILE`, or ''."""
-    from derive.errors import UsageError
-
-    if arguments.cell is None:
-        if not isinstance(arguments.json, str):
-            raise UsageError(
-                "the following arguments are required: CELL (try `derive prove --help`)"
-            )
-        arguments.cell, arguments.json = arguments.json, True
-    return arguments.json if isinstance(arguments.json, str) else ""
-
-
-def _once(cells: Any) -> list[Any]:
-    """Gradients of the cells of a network, each cell once."""
-    return list({g.cell.name: g for g in cells}.values())
-
-
-def _certify(file: str, proved: Any) -> None:
-    from derive.certificates.writer import certificate
-
-    document = certificate(proved)
-    _write(Path(file), json.dumps(document, indent=1) + "\n")
-    claims = sum(len(cell["claims"]) for cell in document["cells"])
-    print(f"{file}: a certificate of {claims} claims; `derive check {file}` decides them again")
-
-
-def _write_coq(file: str, derived: Any) -> None:
-    from derive.backends.coq import coq_source
-
-    _write(Path(file), coq_source(derived))
-    print(f"{file}: proofs for Coq; `derive check {file}` has them checked", file=sys.stderr)
-
-
-def _check_coq(arguments: argparse.Namespace) -> int:
-    from derive.backends.coq.files import checked_json, checked_text, read_and_check
-
-    found = read_and_check(Path(arguments.file))
-    if arguments.json:
-        _print_json(checked_json(found))
-    else:
-        sys.stdout.write(checked_text(found))
-    return HOLDS if found.checked.accepted else WRONG
-
-
-def _check(arguments: argparse.Namespace) -> int:
-    if arguments.file.endswith(".v"):
-        return _check_coq(arguments)
-    from derive.certificates.files import checked, findings_json, findings_text, is_open, is_wrong
-
-    found = checked(Path(arguments.file))
-    if arguments.json:
-        _print_json(findings_json(found))
-    else:
-        sys.stdout.write(findings_text(found))
-    if any(map(is_wrong, found)):
-        return WRONG
-    return UNDECIDED if any(map(is_open, found)) else HOLDS
-
-
-def _code(claims: Any) -> int:
-    if any(c.fails for c in claims):
-        return WRONG
-    return UNDECIDED if any(c.is_open for c in claims) else HOLDS
-
-
-def _proved(cell: str) -> Any:
-    from derive.gradients import gradients
-    from derive.proofs import prove
-    from derive.zoo import load
-
-    g = gradients(load(cell))
-    return g, prove(g)
-
-
-def _proved_network(network: str) -> Any:
-    """(gradients, claims by the name of the cell)."""
-    from derive.backpropagation import backpropagate
-    from derive.proofs import prove
-    from derive.zoo import load_network
-
-    derived = backpropagate(load_network(network))
-    return derived, {g.cell.name: prove(g) for g in derived.cells}
-
-
-def _all_claims(proofs: Any) -> list[Any]:
-    return [claim for claims in proofs.values() for claim in claims]
 
 
 def _latex(arguments: argparse.Namespace) -> int:
@@ -279,7 +145,7 @@ def _latex(arguments: argparse.Namespace) -> int:
             f"an article is about one cell, and '{network.name}' is a network: "
             f"use `derive latex` for each of {', '.join(called)}"
         )
-    g, claims = _proved(arguments.cell)
+    g, claims = proved(arguments.cell)
     return _emit(arguments, g.cell.name, latex(g, claims))
 
 
@@ -288,9 +154,9 @@ def _numpy(arguments: argparse.Namespace) -> int:
     from derive.zoo import is_network
 
     if is_network(arguments.cell):
-        derived, proofs = _proved_network(arguments.cell)
+        derived, proofs = proved_network(arguments.cell)
         return _emit(arguments, derived.network.name, numpy_source(derived, proofs), "network")
-    g, claims = _proved(arguments.cell)
+    g, claims = proved(arguments.cell)
     return _emit(arguments, g.cell.name, numpy_source(g, claims))
 
 
@@ -298,22 +164,13 @@ def _emit(arguments: argparse.Namespace, name: str, text: str, kind: str = "cell
     """Write to the file, or to standard output; with --json, say what was written."""
     where = arguments.output
     if where not in (None, "-"):
-        _write(Path(where), text)
+        write(Path(where), text)
     elif not arguments.json:
         sys.stdout.write(text)
     if arguments.json:
         place = {"text": text} if where in (None, "-") else {"file": where}
-        _print_json({kind: name, **place})
+        print_json({kind: name, **place})
     return HOLDS
-
-
-def _write(path: Path, text: str) -> None:
-    from derive.errors import UsageError
-
-    try:
-        path.write_text(text, encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise UsageError(f"cannot write '{path}': {error.strerror}") from None
 
 
 def _all(arguments: argparse.Namespace) -> int:
@@ -325,20 +182,20 @@ def _all(arguments: argparse.Namespace) -> int:
     if arguments.output == "-":
         raise UsageError("'all' writes several files: name a folder, not '-'")
     if is_network(arguments.cell):
-        derived, proofs = _proved_network(arguments.cell)
-        kind, name, claims = "network", derived.network.name, _all_claims(proofs)
+        derived, proofs = proved_network(arguments.cell)
+        kind, name, claims = "network", derived.network.name, all_claims(proofs)
         folder = Path(arguments.output or f"out/{name}")
         result = network_tour(derived, proofs, folder)
     else:
-        g, claims = _proved(arguments.cell)
+        g, claims = proved(arguments.cell)
         kind, name = "cell", g.cell.name
         folder = Path(arguments.output or f"out/{name}")
         result = tour(g, claims, folder, named=arguments.cell)
     if arguments.json:
-        _print_json({kind: name, **result.facts})
+        print_json({kind: name, **result.facts})
     else:
         sys.stdout.write(result.text)
-    return max(_code(claims), HOLDS if result.checked else WRONG)
+    return max(code_of(claims), HOLDS if result.checked else WRONG)
 
 
 if __name__ == "__main__":

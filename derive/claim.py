@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-__all__ = ["DECIDED", "PROVED", "REFUTED", "UNDECIDED", "VOID", "Claim"]
+__all__ = ["DECIDED", "KERNEL_CHECKED", "PROVED", "REFUTED", "UNDECIDED", "VOID", "Claim"]
 
 PROVED, REFUTED, UNDECIDED, VOID = "proved", "refuted", "not decided", "does not apply"
-DECIDED = "decided"
+DECIDED, KERNEL_CHECKED = "decided", "kernel-checked"
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,8 @@ class Claim:
         theorem: the row's name.
         statement: what is claimed of this cell, as text; `latex` is the same as TeX math.
         verdict: 'proved', 'refuted', 'not decided' or 'does not apply'.
-        level: 'decided': equal normal forms, for all values and sizes; '' if nothing was settled.
+        level: 'decided': by this program, for all values and sizes; 'kernel-checked': also by Coq,
+            see `derive.accepted`; '' if nothing was settled.
         method: how it was settled.
         hypotheses: what is held fixed or assumed; for 'does not apply', the reason.
         source: paper or text.
@@ -25,6 +26,7 @@ class Claim:
         example: numbers for which the two sides differ, with both values.
         kind: the group that the row belongs to, a key of `derive.theorems.KINDS`.
         optional: whether a cell may well lack it: refuted or not decided, it is no failure.
+        coq: theorems of the cell's Coq file that say the same, if Coq has accepted them.
     """
 
     theorem: str
@@ -41,6 +43,12 @@ class Claim:
     example: str = ""
     kind: str = "path"
     optional: bool = False
+    coq: tuple[str, ...] = ()
+
+    @property
+    def settled(self) -> str:
+        """The verdict with its level, as it is printed: 'proved, decided'."""
+        return f"{self.verdict}, {self.level}" if self.level else self.verdict
 
     @property
     def fails(self) -> bool:

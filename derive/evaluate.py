@@ -150,6 +150,8 @@ def evaluate(
         if number != 1:
             factor = arithmetic.constant(known_number(number, sizes), whole_shape(node, sizes))
             return arithmetic.multiply(factor, visit(rest))
+        if rest is not node:  # 3*(A/3) is A
+            return visit(rest)
         match node:
             case MatrixSymbol():
                 return values[node.name]

@@ -222,7 +222,8 @@ class Writer:
         text = self.text(link.expr)
         if link.kind == "diagonal":
             return f"diag({text})"
-        return f"({text})" if isinstance(self.spelled(link.expr), MatAdd) else text
+        bare = not isinstance(self.spelled(link.expr), MatAdd | MatMul | HadamardProduct)
+        return text if bare else f"({text})"
 
     def _link_tex(self, link: Link) -> str:
         if link.kind == "turned":
@@ -234,7 +235,8 @@ class Writer:
         text = self.notation.tex(self.spelled(link.expr))
         if link.kind == "diagonal":
             return rf"\operatorname{{diag}}({text})"
-        return f"({text})" if isinstance(self.spelled(link.expr), MatAdd) else text
+        bare = not isinstance(self.spelled(link.expr), MatAdd | MatMul | HadamardProduct)
+        return text if bare else f"({text})"
 
 
 @lru_cache(maxsize=4)

@@ -102,6 +102,7 @@ def _entry(expr: Expr, row: _Index, column: _Index, fresh: Iterator[int]) -> Ite
         for coef, factors in _entry(rest, row, column, fresh):
             yield number * coef, factors
         return
+    expr = rest  # 3*(A/3) is A
     match expr:
         case MatrixSymbol():
             yield sp.S.One, ((expr.name, _axes(expr, row, column)),)

@@ -154,6 +154,8 @@ class _Work:
         if number != 1:
             factor = self.constant(number, whole_shape(node, self.sizes))
             return self.folded("times", lambda a, v: a.multiply(*v), [factor, self.place(rest)])
+        if rest is not node:  # 3*(A/3) is A
+            return self.place(rest)
         match node:
             case ZeroMatrix():
                 return self.constant(sp.S.Zero, whole_shape(node, self.sizes))

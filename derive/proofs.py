@@ -5,6 +5,7 @@ from typing import Any
 
 import sympy as sp
 
+from derive.accepted import leveled
 from derive.claim import DECIDED, PROVED, REFUTED, UNDECIDED, VOID, Claim
 from derive.counterexamples import find, find_violation
 from derive.expressions import Expr, scale
@@ -21,12 +22,15 @@ MOST = 120  # paths of a derivative that are told one by one
 
 
 def prove(gradients: Gradients, theorems: Sequence[Theorem] = THEOREMS) -> tuple[Claim, ...]:
-    """Every theorem's claims for a cell, in the order of the table."""
+    """Every theorem's claims for a cell, in the order of the table.
+
+    They are decided here; that Coq accepted some of them too is read from the shipped record.
+    """
     claims: list[Claim] = []
     for theorem in theorems:
         reason = theorem.absent(gradients)
         claims.extend([_void(theorem, reason)] if reason else settle(theorem, gradients))
-    return tuple(claims)
+    return leveled(gradients.cell, claims)
 
 
 def settle(theorem: Theorem, gradients: Gradients) -> list[Claim]:

@@ -16,7 +16,8 @@ from derive.gradients import Adjoint, Gradients, gradients
 from derive.jacobians import Writer
 from derive.language.printing import text_of_expression
 from derive.networks import Network
-from derive.theorems import KINDS
+from derive.proofs import prove
+from derive.theorems import KINDS, THEOREMS
 from derive.theorems.own_lag import shown_lags
 
 __all__ = [
@@ -42,7 +43,8 @@ def cell_row(cell: Cell) -> dict[str, Any]:
         "gates": gates,
         "parameters": [p.name for p in cell.parameters],
         "parameter_count": parameter_count(cell),
-        "path_jacobian": _path_jacobian(g),
+        "path_jacobian": "; ".join(f"{left} = {right}" for left, right in _paths(g)),
+        "path_claims": _path_claims(g),
         "source": cell.source,
         "title": cell.title,
     }
@@ -53,13 +55,33 @@ def parameter_count(cell: Cell | Network) -> str:
     return str(sp.factor(sum((sp.Mul(*p.shape) for p in cell.parameters), sp.S.Zero)))
 
 
-def _path_jacobian(g: Gradients) -> str:
-    """What states keep of their own lag: 'dC_t/dC_{t-1} = diag(f_t)'."""
-    writer, texts = Writer(g), []
-    for state, moved in shown_lags(g).items():
-        jacobian = writer.jacobian(moved, tangent(state.before))
-        texts.append(f"d{state.name}_t/d{writer.name(state.before.name)} = {jacobian}")
-    return "; ".join(texts)
+def _paths(g: Gradients) -> list[tuple[str, str]]:
+    """What states keep of their own lag: ('dC_t/dC_{t-1}', 'diag(f_t)')."""
+    writer = Writer(g)
+    return [
+        (f"d{s.name}_t/d{writer.name(s.before.name)}", writer.jacobian(moved, tangent(s.before)))
+        for s, moved in shown_lags(g).items()
+    ]
+
+
+# Rows about what a state keeps of its own lag over one step, and what else stands still in them.
+_OF_PATHS = {
+    "path": "direct",
+    "output path": "gates and candidates held fixed",
+    "recurrent Jacobian": "direct",
+    "own lag": "direct",
+}
+
+
+def _path_claims(g: Gradients) -> list[dict[str, str]]:
+    """What is settled of these paths, with its level."""
+    claims = prove(g, [t for t in THEOREMS if t.name in _OF_PATHS])
+    about = tuple(left for left, _ in _paths(g))
+    return [
+        {"name": c.theorem, "statement": c.statement, "verdict": c.verdict, "level": c.level}
+        for c in claims
+        if c.verdict != VOID and c.statement.startswith(about)
+    ]
 
 
 def list_text(rows: Sequence[dict[str, Any]]) -> str:
@@ -72,9 +94,12 @@ def list_text(rows: Sequence[dict[str, Any]]) -> str:
             "gates": ", ".join(row["gates"]) or "none",
             "parameters": f"{', '.join(row['parameters']) or 'none'}: {row['parameter_count']}",
             "path": _shortened(row["path_jacobian"]) or "no state reads its own lag",
+            "settled": _settled(row),
             "source": row["source"],
         }
         for key, text in details.items():
+            if not text:
+                continue
             lines += textwrap.wrap(
                 f"{key:<11} {text}",
                 96,
@@ -83,6 +108,15 @@ def list_text(rows: Sequence[dict[str, Any]]) -> str:
                 break_long_words=False,
             )
     return "\n".join(lines) + "\n"
+
+
+def _settled(row: dict[str, Any]) -> str:
+    """The verdicts of a cell's paths with their levels: 'direct: proved, decided'."""
+    found = {
+        f"{_OF_PATHS[c['name']]}: {', '.join(filter(None, (c['verdict'], c['level'])))}": None
+        for c in row["path_claims"]
+    }
+    return "; ".join(found)
 
 
 def _shortened(text: str) -> str:
@@ -131,6 +165,9 @@ def show_text(g: Gradients) -> str:
     return "\n".join(lines) + "\n"
 
 
+_SWEEP = [t for t in THEOREMS if t.kind == "gradients"]
+
+
 def gradient_lines(g: Gradients) -> list[str]:
     """The reverse sweep of a step, what it carries, and the gradients."""
     cell = g.cell
@@ -148,6 +185,8 @@ def gradient_lines(g: Gradients) -> list[str]:
         "",
         "Gradients of parameters: the sum over t and the batch of",
         *_adjoints(g.parameters),
+        "",
+        *(f"That these are the gradients, for any T: {c.settled}" for c in prove(g, _SWEEP)),
     ]
 
 
@@ -177,6 +216,7 @@ def claims_json(cell: Cell, claims: Sequence[Claim]) -> dict[str, Any]:
                 "example": c.example,
                 "kind": c.kind,
                 "optional": c.optional,
+                "coq": list(c.coq),
             }
             for c in claims
         ],
@@ -212,18 +252,19 @@ def claims_text(cell: Cell, claims: Sequence[Claim], brief: bool = False) -> str
 
 def _alike(claims: Sequence[Claim]) -> Iterator[list[Claim]]:
     """Neighbours that differ in their statements alone, together."""
-    for _, group in groupby(claims, lambda c: replace(c, statement="", latex="")):
+    for _, group in groupby(claims, lambda c: replace(c, statement="", latex="", coq=())):
         yield list(group)
 
 
 def _claim(claims: Sequence[Claim], brief: bool) -> list[str]:
     claim = claims[0]
-    verdict = f"{claim.verdict}, {claim.level}" if claim.level else claim.verdict
     note = " (a misreading)" if claim.misread else ""
-    lines = [f"[{verdict}] {claim.theorem}{note}"]
+    lines = [f"[{claim.settled}] {claim.theorem}{note}"]
     lines += [line for c in claims for line in _filled(c.statement)]
     if not brief:
         lines += _filled(f"given: {claim.hypotheses}") + _filled(f"by: {claim.method}")
+        theorems = dict.fromkeys(name for c in claims for name in c.coq)
+        lines += _filled(f"in Coq: {', '.join(theorems)}") if theorems else []
     if claim.remainder:
         lines += ["    left minus right:", *(f"      {r}" for r in claim.remainder)]
     if claim.example:

@@ -115,5 +115,4 @@ def claim_lines(claim: Claim) -> list[str]:
         return []
     note = "  (a common misreading)" if claim.misread else ""
     statement = claim.statement.partition(", where ")[0]
-    verdict = f"{claim.verdict}, {claim.level}" if claim.level else claim.verdict
-    return [f"{verdict:<18} {statement}{note}"]
+    return [f"{claim.settled:<23}{statement}{note}"]

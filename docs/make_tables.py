@@ -13,7 +13,8 @@ from typing import Any
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
-from derive.claim import PROVED, REFUTED, UNDECIDED, VOID
+from derive.accepted import recorded
+from derive.claim import KERNEL_CHECKED, PROVED, REFUTED, UNDECIDED, VOID, Claim
 from derive.gradients import gradients
 from derive.language import reading, whitelist
 from derive.language.shorthands import SHORTHANDS
@@ -241,17 +242,24 @@ _VERDICTS = re.compile(r"(<!-- verdicts: (\w+) -->\n).*?(<!-- end -->)", re.DOTA
 
 
 def verdicts(kind: str, cells: Iterable[str]) -> list[tuple[str, ...]]:
-    """For each cell, what each row of a kind says of it: letters, one for each verdict."""
+    """For each cell, what each row of a kind says of it: letters, one for each verdict.
+
+    Capital letters: Coq has accepted it.
+    """
     rows = [t for t in THEOREMS if t.kind == kind]
     found = []
     for cell in cells:
         claims = prove(gradients(load(cell)), rows)
         letters = [
-            "".join(sorted({_LETTERS[c.verdict] for c in claims if c.theorem == row.name}))
-            for row in rows
+            "".join(sorted({_letter(c) for c in claims if c.theorem == row.name})) for row in rows
         ]
         found.append((f"`{cell}`", *letters))
     return found
+
+
+def _letter(claim: Claim) -> str:
+    letter = _LETTERS[claim.verdict]
+    return letter.upper() if claim.level == KERNEL_CHECKED else letter
 
 
 def with_verdicts(text: str, cells: Iterable[str]) -> str:
@@ -263,6 +271,25 @@ def with_verdicts(text: str, cells: Iterable[str]) -> str:
         return f"{found[1]}\n{_table(head, verdicts(found[2], cells))}\n{found[3]}"
 
     return _VERDICTS.sub(table, text)
+
+
+def _kernel_checked() -> str:
+    """What Coq has accepted, by row: claims, and cells that have one."""
+    found = [
+        (row, verdict, cell, where)
+        for cell, accepted in recorded().items()
+        for (row, verdict, _), (where, *_) in accepted.claims.items()
+    ]
+    rows = []
+    for theorem in THEOREMS:
+        for verdict in (PROVED, REFUTED):
+            mine = [f for f in found if f[:2] == (theorem.name, verdict)]
+            if mine:
+                away = sum(bool(where) for *_, where in mine)
+                cells = len({cell for _, _, cell, _ in mine})
+                rows.append((theorem.name, verdict, str(len(mine)), str(cells), str(away)))
+    head = ("row", "verdict", "kernel-checked claims", "cells", "of the claims, away from kinks")
+    return _table(head, rows)
 
 
 TABLES: Mapping[str, Callable[[], str]] = {
@@ -277,6 +304,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "conventions": _conventions,
     "relations": _relations,
     "deviations": _deviations,
+    "levels": _kernel_checked,
 }
 
 

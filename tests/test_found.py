@@ -13,7 +13,20 @@ from verify.adapters import adapt
 from verify.strategies import make_example
 
 FOLDER = Path(__file__).parents[1] / "docs" / "found"
-MODULES = ("theirs", "repairs", "layers", "report", "confirm", "run")
+MODULES = (
+    "theirs",
+    "repair",
+    "repairs",
+    "repairs_packages",
+    "repairs_repositories",
+    "repairs_courses",
+    "repairs_torch",
+    "archives",
+    "layers",
+    "report",
+    "confirm",
+    "run",
+)
 
 
 @pytest.fixture(scope="module")
@@ -181,6 +194,18 @@ def test_differences_find_the_entry_that_is_furthest_off(found, factor, entry) -
     assert worst["entry"].startswith(entry)
     off = abs(worst["theirs"] / worst["differences"] - factor)
     assert off < 1e-9
+
+
+def test_a_gradient_that_is_left_out_is_not_given(found) -> None:
+    both = lambda p, tape, dy, ds: {"b": dy.sum((0, 1)), "h_0": 0 * ds["h"]}
+    kernel = adapt(lambda p, x, s: (x, s, ()), both, cell="rnn")
+    example = make_example(zoo.load("rnn"), steps=3, batch=2, sizes={"n": 2, "m": 2}, seed=5)
+    for each, names in (
+        (kernel, {"b", "h_0"}),
+        (found["theirs"].leaving_out(kernel, "h_0"), {"b"}),
+    ):
+        _, _, tape = each.forward(example.params, example.inputs["x"], example.state_0)
+        assert set(each.backward(example.params, tape, example.dy, example.dstate_T)) == names
 
 
 # Of values, with the layers themselves, where they are.

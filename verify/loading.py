@@ -206,7 +206,9 @@ def _checked(found: Any, shown: str) -> "Kernel":
             f"{shown} has no forward; expected forward(params, x, state_0=None, *, lengths=None) "
             "and backward(params, tape, dy=None, dstate_T=None)"
         )
-    return cast("Kernel", found)
+    from verify.adapters.filling import filled
+
+    return cast("Kernel", filled(found))
 
 
 def _said(error: BaseException) -> str:

@@ -154,6 +154,8 @@ class Bench:
         kernel = kernel_of(mutant.variant.model)
         killed = self.failures(kernel, first=True) or self.drawn(mutant)
         told = diagnose(self.library.cell, kernel, library=self.library, failed=killed)
+        if killed and not told.wrong:  # it is wrong on other examples alone
+            told = diagnose(self.library.cell, kernel, failed=killed)
         if killed and not told.explained:
             kernel = kernel_of(mutant.variant.model)  # it may keep something from before
             told = behaviour(self.library, kernel, self.failures(kernel), told)

@@ -53,12 +53,6 @@ class Lower:
         """
         return 16.0 if self.smooth else 1.0
 
-    @property
-    def inside(self) -> bool:
-        """Whether it is functions alone that are computed so: then forward shows it."""
-        p = self.precision
-        return not (p.unit or p.operands or p.logarithms)
-
 
 def _fast(digits: int) -> Lower:
     """Functions that are right to so many decimals."""

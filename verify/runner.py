@@ -125,7 +125,7 @@ class _Work:
     visited: list[Example] = field(default_factory=list)
     judged: Counter[str] = field(default_factory=Counter)
     last: dict[str, int] = field(default_factory=dict)
-    skipped: dict[str, str] = field(default_factory=dict)
+    skipped: dict[str, Counter[str]] = field(default_factory=dict)
     failed: dict[str, Example] = field(default_factory=dict)
     seen: dict[Observation, Example] = field(default_factory=dict)
     stop: int = 0
@@ -206,7 +206,8 @@ class _Work:
                 self.journal.write(label, outcome)
         self.visited.append(example)
         self.replaced += outcome.wide
-        self.skipped |= outcome.skipped
+        for name, reason in outcome.skipped.items():
+            self.skipped.setdefault(name, Counter())[reason] += 1
         for name in outcome.failed:
             if self.noticed is not None:
                 self.noticed(name)
@@ -244,7 +245,7 @@ class _Work:
         conduct = conduct_findings(self.seen, backward=backward, adapted=self.limits != FULL)
         findings = (*self.findings(), *conduct)
         never = {
-            row.name: self.skipped.get(row.name, "no example asked for it")
+            row.name: self.reason(row.name)
             for row in self.rows
             if not self.judged[row.name]
         }
@@ -262,6 +263,11 @@ class _Work:
             seed=self.seed,
             diagnosis=self.diagnosis() if self.failed else None,
         )
+
+    def reason(self, name: str) -> str:
+        """Why a property was never judged: what was said most often."""
+        said = self.skipped.get(name)
+        return said.most_common(1)[0][0] if said else "no example asked for it"
 
     def diagnosis(self) -> Diagnosis:
         """The likely cause of what failed, sought once."""

@@ -57,7 +57,7 @@ PINS: tuple[Pin, ...] = (
     Pin(2, 3, "saturated", _F64, True, "full", "last output"),
     Pin(9, 2, "unsaturated", _F64, False, "unequal", "last state"),
     Pin(6, 3, "saturated", _F32, False, "full", "outputs"),
-    Pin(14, 2, "remembering", _F64, True, "full", "last output"),
+    Pin(40, 2, "remembering", _F64, True, "full", "last output"),  # longer than people truncate
     Pin(3, 2, "overflowing", _F32, True, "full", "all", least=3),
     Pin(3, 2, "overflowing", _F64, True, "full", "all", least=3),
     Pin(3, 3, "mixed", _F64, True, "equal", "final states", square=True),

@@ -14,6 +14,7 @@ from derive import zoo
 from derive.cell import Cell
 from derive.errors import UsageError
 from derive.gradients import Gradients, gradients
+from verify.adapters.filling import filled
 from verify.adapters.limits import FULL, Limits
 from verify.adapters.restricting import within
 from verify.kernels import Example, Kernel
@@ -61,7 +62,7 @@ class Subject:
             kernel = implementation()
         if not callable(getattr(kernel, "forward", None)):
             raise UsageError("the implementation has no forward(params, x, state_0, *, lengths)")
-        return cls(loaded, kernel, _named(implementation), convention)
+        return cls(loaded, filled(kernel), _named(implementation), convention)
 
     @cached_property
     def derived(self) -> Gradients:

@@ -8,7 +8,6 @@ Taken as true: the laws of a ring, the product and the chain rule, and the slope
 No SymPy, and nothing of what derives.
 """
 
-import hashlib
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 from math import isqrt
@@ -28,11 +27,9 @@ from derive.certificates.indices import (
     at_most,
     canonical,
     gather,
-    index_text,
     less,
     moved,
     powers_of,
-    size_text,
 )
 
 __all__ = ["SLOPES", "Algebra"]
@@ -40,7 +37,6 @@ __all__ = ["SLOPES", "Algebra"]
 MAX_FACTORS = 48  # of a monomial
 MAX_WORK = 12_000_000  # products of monomials and their factors, for one cell: half a minute
 MAX_BITS = 2_000  # of a coefficient
-MAX_SHOWN = 100  # monomials in a certificate; more have a digest
 
 
 class Algebra:
@@ -55,11 +51,17 @@ class Algebra:
     def times(self, a: Poly, b: Poly, at: Mapping[str, Axis] | None = None) -> Poly:
         """The product; `at` says what the free indices of b are in a."""
         total: Poly = {}
+        turned: dict[int, list[tuple[Monomial, Fraction]]] = {}  # b beside that many sums
         for (powers, factors, bounds), value in a.items():
-            for (more, others, inner), factor in b.items():
-                names = {f"#{k}": (f"#{k + len(bounds)}", ()) for k in range(len(inner))}
-                there = moved(others, {**names, **(at or {})})
-                term = (powers_of(powers, more), factors + there, bounds + inner)
+            past = len(bounds)
+            if past not in turned:
+                shift = {
+                    f"#{k}": (f"#{k + past}", ()) for k in range(max(map(_sums, b), default=0))
+                }
+                there = {**shift, **(at or {})}
+                turned[past] = [((p, moved(f, there), n), w) for (p, f, n), w in b.items()]
+            for (more, others, inner), factor in turned[past]:
+                term = (powers_of(powers, more), factors + others, bounds + inner)
                 self._collect(total, term, value * factor)
         return {monomial: value for monomial, value in total.items() if value}
 
@@ -182,11 +184,17 @@ class Algebra:
 
     def call(self, name: str, poly: Poly, axes: tuple[Axis, Axis]) -> None:
         """Write a function with a name from now on, if `poly` is one and has these indices."""
+        atom = self.function(poly)
+        if atom and all(factors == ((atom, axes),) for _, factors, _ in poly):
+            self.named.setdefault(atom, (name, axes))
+
+    def function(self, poly: Poly) -> str | None:
+        """The atom of a polynomial that is one function of something; None if it is not."""
         for (powers, factors, bounds), value in poly.items():
             if len(poly) == value == len(factors) == 1 and not powers and not bounds:
-                ((atom, own),) = factors
-                if "#" in atom and not atom.startswith("rows#") and own == axes:
-                    self.named.setdefault(atom, (name, axes))
+                atom = factors[0][0]
+                return atom if "#" in atom and not atom.startswith("rows#") else None
+        return None
 
     def substituted(self, poly: Poly, values: Mapping[str, Poly]) -> Poly:
         """Names replaced by values, inside of functions as well."""
@@ -242,26 +250,9 @@ class Algebra:
             return self.summed(self.times(share, inner), "i", size)
         return self.times(SLOPES[function](self, argument, y), inner)
 
-    def shown(self, poly: Poly) -> list[str]:
-        """A polynomial as text, a monomial each: `-2 n**-1 f[i] tanh{C[i]}[i]`."""
-        found = []
-        for (powers, factors, bounds), value in poly.items():
-            parts = [str(value), *(f"{n}**{e}" for n, e in powers)]
-            parts += [f"sum({k}<{size_text(size)})" for k, size in enumerate(bounds)]
-            names = (self._told(atom) + "".join(map(index_text, axes)) for atom, axes in factors)
-            found.append(" ".join([*parts, *sorted(names)]))
-        if len(found) <= MAX_SHOWN:
-            return sorted(found)
-        whole = hashlib.sha256("\n".join(sorted(found)).encode()).hexdigest()
-        return [f"{len(found)} monomials with the digest {whole}"]
 
-    def _told(self, atom: str) -> str:
-        if "#" not in atom:
-            return atom
-        function = atom.partition("#")[0]
-        if function == "rows":
-            return "rows{{{}, {}}}".format(*map(size_text, self.meaning[atom]))
-        return f"{function}{{{' + '.join(self.shown(dict(self.meaning[atom][0])))}}}"
+def _sums(monomial: Monomial) -> int:
+    return len(monomial[2])
 
 
 SLOPES: Mapping[str, Callable[[Algebra, Poly, Poly], Poly]] = {  # of y = f(z), from z and y

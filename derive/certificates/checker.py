@@ -13,9 +13,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from derive.certificates.claims import KNOWN, OPEN, WRONG, Subject
+from derive.certificates.claims import KINDS, OPEN, WRONG, form, judged, lacking
 from derive.certificates.declarations import RefusedError
 from derive.certificates.indices import UncheckedError
+from derive.certificates.subject import Subject
 
 __all__ = [
     "FORMAT",
@@ -48,6 +49,7 @@ _CLAIM: Mapping[str, type] = {
     "source": str,
     "example": str,
     "normal_form": list,
+    "witness": list,
 }
 
 
@@ -93,6 +95,8 @@ def check(document: Any) -> Iterator[Finding]:
             _shaped(row, {"name": str, "value": str})
         for claim in cell["claims"]:
             _shaped(claim, _CLAIM)
+            if not all(isinstance(row, str) for row in claim["witness"]):
+                raise MalformedError("a witness is no text")
     if document["seal"] != seal(document):
         yield Finding("", "", WRONG, "the seal is not that of the text: something was changed")
     for cell in document["cells"]:
@@ -107,9 +111,9 @@ def normal_forms(cell: Mapping[str, Any]) -> Iterator[list[str]]:
         subject = None
     for claim in cell["claims"]:
         found: list[str] = []
-        if subject and claim["verdict"] == "proved" and claim["name"] in KNOWN:
+        if subject and claim["verdict"] == "proved" and claim["name"] in KINDS:
             try:
-                found = subject.form(claim)
+                found = form(subject, claim)
             except (RefusedError, UncheckedError, RecursionError):
                 found = []
         yield found
@@ -137,7 +141,7 @@ def _checked(cell: Mapping[str, Any]) -> Iterator[Finding]:
         return
     for claim in cell["claims"]:
         try:
-            outcome, reason = subject.judged(claim)
+            outcome, reason = judged(subject, claim)
         except RefusedError as error:
             outcome, reason = WRONG, str(error)
         except UncheckedError as error:
@@ -146,7 +150,7 @@ def _checked(cell: Mapping[str, Any]) -> Iterator[Finding]:
             outcome, reason = OPEN, DEEP
         yield Finding(name, claim["name"], outcome, reason)
     try:
-        for reason in subject.lacking(cell["claims"]):
+        for reason in lacking(subject, cell["claims"]):
             yield Finding(name, "", WRONG, reason)
     except (UncheckedError, RecursionError):
         yield Finding(name, "", OPEN, "whether a claim is missing")

@@ -8,8 +8,6 @@ from typing import TypeAlias
 from derive.certificates.algebra import SLOPES
 from derive.certificates.indices import SINGLE, Size, less
 
-__all__ = ["RESERVED", "WORD", "Cell", "RefusedError", "Shape", "read_cell", "shape_of", "size_of"]
-
 Shape: TypeAlias = tuple[Size, Size]
 
 MAX_SIZE = 65_536
@@ -102,3 +100,15 @@ def shape_of(sizes: Sequence[Size]) -> Shape:
     if not 1 <= len(sizes) <= 2:
         raise RefusedError(f"a shape of {len(sizes)} sizes")
     return sizes[0], sizes[1] if len(sizes) == 2 else SINGLE
+
+
+def lagged(name: str, steps: int) -> str:
+    """The name of a value some steps back: 'C' is 'C[t-1]', 'C[t-1]' is 'C[t-2]'."""
+    stem, _, back = name.partition("[t-")
+    steps += int(back[:-1] or 0) if back else 0
+    return f"{stem}[t-{steps}]" if steps else stem
+
+
+def tangent(name: str) -> str:
+    """The direction in which a name moves."""
+    return f"d({name})"

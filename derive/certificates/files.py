@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from derive.certificates.checker import Finding, MalformedError, check
-from derive.certificates.claims import OPEN, RIGHT, VOID, WRONG
+from derive.certificates.claims import OPEN, RIGHT, UNDECIDED, VOID, WRONG
 from derive.errors import UsageError, file_named, one_line
 
 __all__ = ["checked", "findings_json", "findings_text", "is_open", "is_wrong"]
@@ -77,9 +77,10 @@ def findings_text(found: Sequence[Finding]) -> str:
         place = ": ".join(one_line(p, 60) for p in (outcome, cell) if p)
         about = ", ".join(dict.fromkeys(one_line(c, 60) for c in claims if c))
         said.append(": ".join(p for p in (place, about, one_line(reason, 200)) if p))
-    counts = {o: sum(f.outcome == o for f in found) for o in (RIGHT, WRONG, OPEN, VOID)}
+    counts = {o: sum(f.outcome == o for f in found) for o in (RIGHT, WRONG, OPEN, UNDECIDED, VOID)}
     said.append(
         f"{counts[RIGHT]} rechecked and right, {counts[WRONG]} wrong, "
-        f"{counts[OPEN]} not rechecked, {counts[VOID]} do not apply"
+        f"{counts[OPEN]} not rechecked, {counts[UNDECIDED]} not decided, "
+        f"{counts[VOID]} do not apply"
     )
     return "\n".join(said) + "\n"

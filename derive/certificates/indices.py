@@ -11,28 +11,6 @@ from itertools import permutations, product
 from math import factorial, prod
 from typing import Any, TypeAlias
 
-__all__ = [
-    "ONE",
-    "ONLY",
-    "SINGLE",
-    "Axis",
-    "Factor",
-    "Monomial",
-    "Poly",
-    "Size",
-    "UncheckedError",
-    "add",
-    "at_most",
-    "canonical",
-    "gather",
-    "index_text",
-    "less",
-    "moved",
-    "number",
-    "powers_of",
-    "size_text",
-]
-
 Size: TypeAlias = tuple[tuple[str, int], ...]  # (("", 1), ("n", 2)) is 1 + 2n; () is 0
 Axis: TypeAlias = tuple[str, Size]
 Factor: TypeAlias = tuple[str, tuple[Axis, Axis]]
@@ -112,8 +90,8 @@ def canonical(
     factors: tuple[Factor, ...], bounds: tuple[Size, ...]
 ) -> tuple[tuple[Factor, ...], tuple[Size, ...]]:
     """Factors sorted, summed indices in the order that gives the smallest text."""
-    if not bounds:
-        return tuple(sorted(factors)), ()
+    if len(bounds) < 2:
+        return tuple(sorted(factors)), bounds
     colour = {f"#{k}": str(size) for k, size in enumerate(bounds)}
     carried = [f for f in factors if f[1][0][0] in colour or f[1][1][0] in colour]
     while (classes := len(set(colour.values()))) < len(bounds):
@@ -138,13 +116,3 @@ def canonical(
         ranges = tuple(bounds[int(b[1:])] for b in labels)
         found.append((tuple(sorted(moved(factors, at))), ranges))
     return min(found)
-
-
-def size_text(size: Size) -> str:
-    """A size as text."""
-    return " + ".join(f"{count} {name}".strip() for name, count in size) or "0"
-
-
-def index_text(axis: Axis) -> str:
-    """An index as text."""
-    return "" if axis == ONLY else f"[{axis[0]}{' + ' + size_text(axis[1]) if axis[1] else ''}]"

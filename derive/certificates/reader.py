@@ -103,6 +103,9 @@ class Reader:
             case ast.BinOp(op=ast.Pow(), right=ast.Constant(value=int(k))) if 2 <= k <= 16:
                 value = self.tree(node.left)
                 return Value(a.power(value.poly, k), value.shape, value.wide)
+            case ast.BinOp(op=ast.Pow(), right=ast.UnaryOp(op=ast.USub(), operand=power)):
+                whole = ast.BinOp(node.left, ast.Pow(), power)
+                return self.met(ast.Div(), Value(ONE), self.tree(whole))
             case ast.BinOp(op=ast.MatMult()):
                 return self.product(self.tree(node.left), self.tree(node.right))
             case ast.BinOp(op=ast.Add() | ast.Sub() | ast.Mult() | ast.Div() as op):

@@ -4,61 +4,14 @@ import ast
 import re
 from collections.abc import Iterator
 
-from derive.certificates.declarations import RefusedError
+from derive.certificates.declarations import RefusedError, lagged
 from derive.certificates.indices import ONE, SINGLE, Poly, UncheckedError, add, less
 from derive.certificates.reader import Value
 from derive.certificates.steps import Step
 
-__all__ = ["Maps", "parsed", "read_as", "state_of"]
+__all__ = ["Maps", "terms"]
 
 _WORD = re.compile(r"(?<![\w.])(?:([A-Za-z]\w*?)_\{t-(\d)\}|[A-Za-z]\w*)")
-
-_COUNTED = re.compile(r"\(?(?:the sum of its )?\d+ paths\)?")
-
-# A statement by the kind of claim: what it says of which state.
-_FORMS = {
-    "path": r"{d} = (.+), direct",
-    "constant error carousel": r"{d} = (I), (?:direct|gates and candidates held fixed)",
-    "path over T steps": r"d(\w+)_T/d\1_0 = diag\(product over t = 1\.\.T of \((.+)\)\)",
-    "total derivative": r"{d} = (.+?), total(?:, where (.+))?",
-    "total derivative is the path": r"{d} = (.+), total",
-    "total derivatives multiply": r"d(\w+)_t/d\1_{{t-2}} = d\1_t/d\1_{{t-1}} times the same one "
-    r"step earlier, total",
-    "recurrent Jacobian": r"{d} = (.+)",
-    "output path": r"{d} = (.+), gates and candidates held fixed",
-    "own lag": r"{d} = (.+), direct, and so it is carried back",
-}
-_OWN = r"d(\w+)_t/d\1_\{t-1\}"
-
-
-def parsed(kind: str, text: str) -> tuple[str, str, str]:
-    """(state, what its derivative is said to be, what is said of parts of that).
-
-    Raises:
-        RefusedError: it is no statement of that kind.
-    """
-    pattern = _FORMS[kind].replace("{d}", _OWN).replace("{{", r"\{").replace("}}", r"\}")
-    found = re.fullmatch(pattern, text)
-    if not found:
-        raise RefusedError("the statement is not one of this kind of claim")
-    state, said, where, *_ = (*found.groups(default=""), "", "")
-    return state, said, where
-
-
-def read_as(kind: str, text: str) -> str:
-    """The kind of derivative that a claim is about: the carousel is a path, or the output's."""
-    if kind != "constant error carousel":
-        return kind
-    parsed(kind, text)
-    return "output path" if text.endswith("held fixed") else "path"
-
-
-def state_of(kind: str, text: str) -> str:
-    """The state that a statement is about; '?' if it is none of that kind."""
-    try:
-        return parsed(kind, text)[0]
-    except RefusedError:
-        return "?"
 
 
 class Maps:
@@ -67,20 +20,23 @@ class Maps:
     def __init__(self, step: Step) -> None:
         self.step = step
         self.reader = step.reader
-        self.parts: dict[str, str] = {}
+        self.parts: dict[str, tuple[str, Value]] = {}  # by link: a tangent, and what it moves
 
-    def plain(self, text: str) -> str:
-        """An expression with times as the language writes it: f_t is f, C_{t-1} is C[t-1]."""
+    def plain(self, text: str, back: int = 0) -> str:
+        """An expression with times as the language writes it: f_t is f, C_{t-1} is C[t-1].
+
+        With `back`, of that many steps earlier.
+        """
         timed, names = self.step.timed, self.reader.shapes
 
         def word(match: re.Match[str]) -> str:
             if match[2]:
                 if match[1] not in timed or match[2] == "0":
                     raise RefusedError(f"`{match[0]}` in the statement")
-                return f"{match[1]}[t-{match[2]}]"
+                return lagged(match[1], int(match[2]) + back)
             stem, _, now = match[0].rpartition("_")
             if now == "t" and stem in timed and match[0] not in names:
-                return stem
+                return lagged(stem, back)
             if match[0] in timed or (now == "t" and stem in timed):
                 raise RefusedError(f"`{match[0]}` in the statement has no time, or two meanings")
             return match[0]
@@ -92,6 +48,8 @@ class Maps:
         product = re.fullmatch(r"(P(?:_\d+)?)_\{t-1\}", text)
         if product and product[1] not in (*self.step.timed, *self.reader.shapes):
             return "P[t-1]"
+        if bar := re.fullmatch(r"bar\((\w+)\)_t", text):
+            return f"bar({bar[1]})"
         moved = re.fullmatch(r"d(\w+)_\{(t-\d|0)\}", text)
         if moved and moved[1] in self.step.timed and text[:-6] not in self.step.timed:
             return f"d({moved[1]}[{moved[2]}])"
@@ -99,15 +57,17 @@ class Maps:
 
     def expression(self, text: str) -> Value:
         """An expression of a statement."""
+        if "(.)" in text or "(. @" in text:
+            raise UncheckedError(f"`{text[:40]}` in the statement is not read")
         return self.reader.read(self.plain(text))
 
     def applied(self, text: str, to: Value) -> Value:
         """A sum of paths applied to a tangent."""
-        if _COUNTED.fullmatch(text):
+        if re.fullmatch(r"\(\d+ paths\)", text):
             raise UncheckedError("it says how many paths there are and not which")
         total: Poly = {}
         found = Value(total)
-        for sign, path in _terms(text) if text != "0" else ():
+        for sign, path in terms(text) if text != "0" else ():
             value = self.path(path, to)
             if not (value.single or found.single or value.shape == found.shape):
                 raise RefusedError(f"`{path[:40]}` gives another shape than the paths before it")
@@ -122,7 +82,9 @@ class Maps:
         for place in reversed(range(len(links))):
             link = links[place]
             if link in self.parts:
-                value = self.applied(self.parts[link], value)
+                name, moved = self.parts[link]
+                poly = reader.algebra.substituted(moved.poly, {name: value.poly})
+                value = Value(poly, moved.shape)
             elif link == "I":
                 continue
             elif link == "(.).T":
@@ -137,7 +99,8 @@ class Maps:
             elif link == "1^T":
                 value = reader.product(Value(ONE), value)
             elif link == "1" and value.shape and value.shape[0] == SINGLE:
-                continue
+                if place and links[place - 1] in self.reader.shapes:
+                    raise UncheckedError("how many ones there are is not written")
             elif link.startswith("diag(") and link.endswith(")"):
                 value = reader.met(ast.Mult(), self.expression(link[5:-1]), value)
             else:
@@ -157,7 +120,7 @@ class Maps:
         """A stack of zeros and `value`; what is left of it says how long the stack is."""
         blocks, left = link[1:-1].split(", "), around[0]
         if blocks.count("I") != 1 or {*blocks} != {"0", "I"} or value.shape is None:
-            raise RefusedError(f"`{link[:40]}` in the statement")
+            raise UncheckedError(f"`{link[:40]}` in the statement is not read")
         if left == "1^T":  # zeros add nothing to a sum
             return value
         inside = left.removeprefix("diag(").removesuffix(")") if left[:5] == "diag(" else left
@@ -174,7 +137,7 @@ class Maps:
         return Value(self.reader.algebra.rows(value.poly, before, stop), (length, SINGLE))
 
 
-def _terms(text: str) -> Iterator[tuple[int, str]]:
+def terms(text: str) -> Iterator[tuple[int, str]]:
     """The terms of a sum with their signs."""
     rest = _split(text, " ")
     held: list[str] = []

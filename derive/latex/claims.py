@@ -14,6 +14,8 @@ _MOST_LETTERS = 800
 _LEVELS = {
     "decided": "polynomial normal forms are compared; equal ones prove the claim for all sizes and "
     "all values, and a refutation shows numbers for which the two sides differ",
+    "kernel-checked": "decided so, and said by theorems of the cell's Coq file, which coqc accepts "
+    "without an axiom beyond Coq's own of real numbers, functions and the excluded middle",
     "checked": "numeric evidence, not a proof",
 }
 
@@ -39,11 +41,11 @@ def theorems(claims: Sequence[Claim]) -> str:
 
 
 def _claim(claim: Claim) -> Iterator[str]:
-    verdict = f"{claim.verdict}, {claim.level}" if claim.level else claim.verdict
     misread = not claim.should_hold and claim.verdict == REFUTED
     remark = r" \emph{A misreading, stated in order to be refuted.}" if misread else ""
     # Words in a statement can be long: the right margin gives way.
-    yield rf"{{\raggedright\paragraph{{{escape(claim.theorem)}.}} \textbf{{[{escape(verdict)}]}}"
+    verdict = rf"\textbf{{[{escape(claim.settled)}]}}"
+    yield rf"{{\raggedright\paragraph{{{escape(claim.theorem)}.}} {verdict}"
     yield rf"{remark} {_sentence(claim.statement)}\par}}"
     yield from _display([claim.latex])
     items = [*_evidence(claim)]
@@ -58,6 +60,9 @@ def _evidence(claim: Claim) -> Iterator[str]:
     for title, text in (("Hypotheses", claim.hypotheses), ("Method", claim.method)):
         if text:
             yield rf"\item[{title}.] {_sentence(text)}"
+    if claim.coq:
+        names = ", ".join(rf"\texttt{{{escape(name)}}}" for name in claim.coq)
+        yield rf"\item[In Coq.] {names}."
     if claim.remainder_latex:
         yield r"\item[Left minus right is the sum of] \leavevmode"
         yield from _display(list(claim.remainder_latex))

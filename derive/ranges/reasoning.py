@@ -271,4 +271,5 @@ def _is_mean(number: sp.Expr, rest: Expr) -> bool:
 
 
 def _is_positive(number: sp.Expr) -> bool:
-    return bool(number.subs({s: sp.Symbol(s.name, positive=True) for s in number.free_symbols}) > 0)
+    positive = {s: sp.Symbol(s.name, positive=True) for s in number.free_symbols}
+    return number.subs(positive).is_positive is True  # None: for some sizes it is, or not known

@@ -172,12 +172,17 @@ def convex(gradients: Gradients) -> list[Bound]:
 
 @lru_cache(maxsize=4)
 def forgetting(gradients: Gradients) -> list[Bound]:
-    """With 0 <= k <= kbar < 1: |s_t| <= kbar^t |s_0| + B (1 - kbar^t) / (1 - kbar)."""
+    """With 0 <= k <= kbar < 1: |s_t| <= kbar^t |s_0| + B (1 - kbar^t) / (1 - kbar).
+
+    Nothing is said of a state whose path factor is never below 1: there is no such kbar.
+    """
     writer, found = writer_of(gradients), []
     for state in kept(gradients):
         k = path_factor(gradients, state)
         ranges = Ranges(gradients)
         factor = ranges.range(ranges.polynomial(k))
+        if factor.low >= 1:
+            continue
         rest = less(state.now, times(k, state.before))
         parts = linear_in(ranges.polynomial_of(state.name), lag(state.name))
         size = ranges.range(parts[1]) if parts is not None else None
@@ -196,7 +201,7 @@ def forgetting(gradients: Gradients) -> list[Bound]:
                 rf"{b}\frac{{1 - k^{{t}}}}{{1 - k}}, \quad {writer.notation.tex(writer.spelled(k))}"
                 r" \le k < 1",
                 sides=((magnitude(state.now), bound),),
-                positive=(less(number(1, k.shape), k),),
+                positive=(less(number(Fraction(99, 100), k.shape), k),),  # k < 1: not at its edge
                 reasons=(
                     f"the factor lies in {factor} and the rest in {size}, so that "
                     f"|{name}_t| <= k |{name}_{{t-1}}| + {fraction(most)}",
@@ -211,7 +216,7 @@ def forgetting(gradients: Gradients) -> list[Bound]:
 
 @lru_cache(maxsize=4)
 def products(gradients: Gradients) -> list[Bound]:
-    """Low <= k_t <= high at every step: the product of T of them lies in low^T .. high^T."""
+    """The product of T factors lies between the powers of the least and the largest of them."""
     writer, found = writer_of(gradients), []
     for state in kept(gradients):
         k = path_factor(gradients, state)
@@ -227,9 +232,9 @@ def products(gradients: Gradients) -> list[Bound]:
         found.append(
             Bound(
                 text=f"low^T <= product over t = 1..T of ({text}) <= high^T, "
-                f"where low <= {text} <= high",
+                "where low is the least of them and high the largest",
                 latex=rf"\ell^{{T}} \le \prod_{{t=1}}^{{T}} {tex} \le u^{{T}}, \quad "
-                rf"\ell \le {tex} \le u",
+                rf"\ell = \min_t {tex}, \; u = \max_t {tex}",
                 sides=((product, times(high, high)), (times(low, low), product)),
                 steps=2,
                 reasons=(f"{text} in {factor}: no factor is negative",) if factor.low >= 0 else (),

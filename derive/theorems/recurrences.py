@@ -7,8 +7,11 @@ from derive.differentials import activated, differential, tangent
 from derive.expressions import (
     Apply,
     Expr,
+    MatMul,
     Name,
+    OneMatrix,
     add,
+    coefficient,
     matmul,
     parts_of,
     scale,
@@ -59,10 +62,17 @@ def _recurrence(gradients: Gradients, state: Variable) -> tuple[Apply, Expr] | N
     value = values[state.name]
     if not isinstance(value, Apply) or value.argument.name not in values:
         return None
+    if any(_sums_entries(part) for part in values[value.argument.name].atoms(MatMul)):
+        return None
     products = read_sum(values[value.argument.name]).products
     gains = [(p.matrix, _moved(p.source, state, gradients)) for p in products]
     own = [matmul(_matrix(m), moved) for m, moved in gains if moved.has(tangent(state.before))]
     return (value, add(*own)) if own else None
+
+
+def _sums_entries(product: Expr) -> bool:
+    """Whether it is a sum over entries, a product with ones, and not with a parameter."""
+    return any(isinstance(part, OneMatrix) for part in coefficient(product)[1].args)
 
 
 def _moved(source: Name, state: Variable, gradients: Gradients) -> Expr:

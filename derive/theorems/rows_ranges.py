@@ -84,7 +84,7 @@ RANGES: tuple[Theorem, ...] = (
         name="bounded forgetting",
         claim="with path factors below k < 1 a state is bounded for ever, by k^t |s_0| + "
         "B (1 - k^t) / (1 - k)",
-        absent=unless(kept, _NO_LAG),
+        absent=unless(forgetting, "no state is kept by a factor that may be below 1"),
         identities=forgetting,
         hypotheses="k < 1 is at least every path factor, at every step and in every entry",
         source="derived here",
@@ -187,8 +187,8 @@ RANGES: tuple[Theorem, ...] = (
         claim="a product of path factors lies between the powers of their bounds",
         absent=unless(products, "no state is kept by a factor that may change"),
         identities=products,
-        hypotheses="low and high bound every factor; the product is the direct derivative over T "
-        "steps, not the total one",
+        hypotheses="entry by entry; the product is the direct derivative over T steps, not the "
+        "total one",
         source="Gers, Schmidhuber & Cummins (2000)",
         must_fail=MustFail(_HEAD + "f = tanh(W @ x)\nC = f * C[t-1] + V @ x\nh = tanh(C)"),
         induction="T = 0 is 1; factors that are not negative keep both inequalities",

@@ -23,6 +23,7 @@ from derive.expressions import (
 )
 from derive.gradients import Gradients
 from derive.jacobians import Link, operators, writer_of
+from derive.normal_form import equal
 from derive.primitives import PRIMITIVES
 from derive.ranges import Interval, Ranges
 from derive.rules import slope
@@ -120,6 +121,8 @@ def lipschitz(gradients: Gradients) -> list[tuple[Variable, Expr, str]]:
     values = {a.name: a.value for a in gradients.forward}
     found = []
     for identity in recurrent_jacobian(gradients):
+        if not equal(identity.left, identity.right):
+            continue  # other paths lead back too: another state of the step is read
         (state,) = [s for s in gradients.cell.states if s.name == identity.of]
         found.append((state, identity.right, values[state.name].name))
     return found

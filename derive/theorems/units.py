@@ -52,7 +52,7 @@ class _Axes:
                     self.parts[name, axis] = (size,)
         for parameter in cell.parameters:
             for axis, size in enumerate(parameter.now.shape):
-                self.parts[parameter.name, axis] = (size,) if size.is_Atom else None
+                self.parts[parameter.name, axis] = (size,) if size.is_Symbol or size == 1 else None
         self.changed = True
 
     def both(self, expr: Expr, expected: _Both) -> _Both:
@@ -124,18 +124,18 @@ def units(gradients: Gradients) -> list[Fact]:
     sizes = sorted({d for s in cell.states for n in s.shape for d in n.free_symbols}, key=str)
     holds, reason = True, "every operation treats the entries of an axis alike, and stacks have "
     reason += "the same parts wherever they meet"
-    try:
-        for _ in range(len(gradients.forward) + 2):
-            axes.changed = False
-            for assignment in gradients.forward:
-                first, second = (axes.parts.get((assignment.name, k)) for k in (0, 1))
+    for _ in range(len(gradients.forward) + 2):
+        axes.changed = False
+        for assignment in gradients.forward:
+            first, second = (axes.parts.get((assignment.name, k)) for k in (0, 1))
+            try:
                 found = axes.both(assignment.value, (first, second))
                 for k in (0, 1):
                     axes.met(assignment.name, k, found[k])
-            if not axes.changed:
-                break
-    except _MismatchError as error:
-        holds, reason = False, str(error)
+            except _MismatchError as error:  # others still say what parameters are made of
+                holds, reason = False, str(error)
+        if not axes.changed:
+            break
     example = "" if holds else _exchanged(gradients, axes)
     names = ", ".join(map(str, sizes)) or "fixed size"
     return [

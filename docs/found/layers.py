@@ -1,36 +1,27 @@
 """The layers that are run: what each is, where it comes from, and what it is judged as."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
+from archives import ARCHIVES, Archive
 from repairs import REPAIRS, Repair
 
 __all__ = ["ARCHIVES", "LAYERS", "Archive", "Layer"]
 
 
 @dataclass(frozen=True)
-class Archive:
-    """Where code comes from.
+class Layer:
+    """An adapter `NAME.py`, and the cell that the layer is judged as; it stands in `file`.
 
     Attributes:
-        version: of the package, or the commit.
-        url: of the repository; '' for a package on PyPI.
+        examples: how many, where the adapter refuses most; 0 for as many as the profile has.
     """
-
-    name: str
-    version: str
-    url: str = ""
-
-
-@dataclass(frozen=True)
-class Layer:
-    """An adapter `NAME.py`, and the cell that the layer is judged as; it stands in `file`."""
 
     name: str
     shown: str
     archive: str
     file: str
     cell: str
+    examples: int = 0
 
     @property
     def repairs(self) -> tuple[Repair, ...]:
@@ -38,44 +29,10 @@ class Layer:
         return REPAIRS.get(self.name, ())
 
 
-_GITHUB = "https://github.com/"
-ARCHIVES: Mapping[str, Archive] = {
-    row.name: row
-    for row in (
-        Archive("numpy-ml", "0.1.2"),
-        Archive("EpyNN", "1.2.13"),
-        Archive("PyBrain3", "3.0.4"),
-        Archive("mygrad", "2.5.0"),
-        Archive("torchrecurrent", "0.2.5"),
-        Archive("minGRU-pytorch", "0.2.1"),
-        Archive(
-            "deep-learning-from-scratch-2",
-            "842ae31c2bb070f5116275606ed90396626a2c17",
-            _GITHUB + "oreilly-japan/deep-learning-from-scratch-2",
-        ),
-        Archive("lstm", "a2f2e99cb48acee421d5ba3a084af63131da10c6", _GITHUB + "nicodjimenez/lstm"),
-        Archive(
-            "gru-cell-in-numpy",
-            "ca920dd3817cecebe4ca6c3ea64b908aef3b3597",
-            _GITHUB + "nianiaele/gru-cell-in-numpy",
-        ),
-        Archive(
-            "ML-From-Scratch",
-            "a2806c6732eee8d27762edd6d864e0c179d8e9e8",
-            _GITHUB + "eriklindernoren/ML-From-Scratch",
-        ),
-        Archive("NumpyDL", "29c03402500cd3227daadaaf63147856068c9ae7", _GITHUB + "oujago/NumpyDL"),
-        Archive("learn_dl", "c2ec5f1399818a39c2140bef7e2edd46e6c6815a", _GITHUB + "hanbt/learn_dl"),
-        Archive(
-            "RNN-LSTM-in-numpy",
-            "f0d2c883d6a0ee913bff9dae21162b9da494be00",
-            _GITHUB + "CaptainE/RNN-LSTM-in-numpy",
-        ),
-    )
-}
-
 _ML = "numpy_ml/neural_nets/layers/layers.py"
 _NPDL = "npdl/layers/recurrent.py"
+_COURSE = "Sequence Models/Building a Recurrent Neural Network - Step by Step - v2.ipynb"
+_LIGHT = "lightnn/layers/recurrent.py"
 
 
 LAYERS: tuple[Layer, ...] = (
@@ -113,6 +70,7 @@ LAYERS: tuple[Layer, ...] = (
         "minGRU-pytorch",
         "minGRU_pytorch/minGRU.py",
         "mingru_log_one_size.cell",
+        examples=300,
     ),
     Layer(
         "mingru_pytorch_lstm",
@@ -120,6 +78,7 @@ LAYERS: tuple[Layer, ...] = (
         "minGRU-pytorch",
         "minGRU_pytorch/minLSTM.py",
         "minlstm_log_one_size.cell",
+        examples=300,
     ),
     Layer(
         "oreilly_lstm",
@@ -165,5 +124,147 @@ LAYERS: tuple[Layer, ...] = (
         "RNN-LSTM-in-numpy",
         "RNN_LSTM_from_scratch.ipynb",
         "lstm",
+    ),
+    Layer(
+        "karpathy_lstm",
+        "Karpathy's `LSTM`, in Batched-Gated-Recurrent-Unit",
+        "Batched-Gated-Recurrent-Unit",
+        "LSTM-Karpathy.py",
+        "lstm",
+    ),
+    Layer(
+        "batched_gru",
+        "Batched-Gated-Recurrent-Unit `GRU`",
+        "Batched-Gated-Recurrent-Unit",
+        "GRU.py",
+        "gru_reset_before_z_new",
+    ),
+    Layer(
+        "neuraltalk_lstm",
+        "neuraltalk `LSTMGenerator`",
+        "neuraltalk",
+        "imagernn/lstm_generator.py",
+        "lstm_one_size.cell",
+    ),
+    Layer("gru_rnn", "gru-rnn `lossFun`", "gru-rnn", "main.py", "gru_reset_before"),
+    Layer(
+        "cs231n_rnn",
+        "CS231n (jariasf) `rnn_forward`, `rnn_backward`",
+        "CS231n",
+        "assignment3/cs231n/rnn_layers.py",
+        "rnn",
+    ),
+    Layer(
+        "cs231n_lstm",
+        "CS231n (jariasf) `lstm_forward`, `lstm_backward`",
+        "CS231n",
+        "assignment3/cs231n/rnn_layers.py",
+        "lstm",
+    ),
+    Layer(
+        "coursera_rnn",
+        "deep-learning-coursera (Kulbear) `rnn_forward`, `rnn_backward`",
+        "deep-learning-coursera",
+        _COURSE,
+        "rnn",
+    ),
+    Layer(
+        "coursera_lstm",
+        "deep-learning-coursera (Kulbear) `lstm_forward`, `lstm_backward`",
+        "deep-learning-coursera",
+        _COURSE,
+        "lstm",
+    ),
+    Layer(
+        "data_science_rnn",
+        "data-science-from-scratch `SimpleRnn`",
+        "data-science-from-scratch",
+        "scratch/nlp.py",
+        "rnn",
+    ),
+    Layer(
+        "jy_yoon_rnn",
+        "RNN-Implementation-using-NumPy `forwardprop`, `backprop`",
+        "RNN-Implementation-using-NumPy",
+        "RNN Implementation using NumPy.ipynb",
+        "rnn",
+    ),
+    Layer(
+        "dennybritz_rnn", "rnn-tutorial-rnnlm `bptt`", "rnn-tutorial-rnnlm", "RNNLM.ipynb", "rnn"
+    ),
+    Layer(
+        "sooftware_lstm",
+        "TIL (sooftware) `LSTM`",
+        "TIL",
+        "Deep-Learning-from-Scratch-1_2/LSTM/LSTM.py",
+        "lstm",
+    ),
+    Layer("giulio_zhou_rnn", "giulio-zhou/rnn `RNN`", "rnn", "network/rnn.py", "rnn"),
+    Layer("giulio_zhou_lstm", "giulio-zhou/rnn `LSTM`", "rnn", "network/lstm.py", "lstm"),
+    Layer("lightnn_rnn", "lightnn `SimpleRNN`", "lightnn", _LIGHT, "rnn"),
+    Layer("lightnn_lstm", "lightnn `LSTM`", "lightnn", _LIGHT, "lstm"),
+    Layer("lightnn_gru", "lightnn `GRU`", "lightnn", _LIGHT, "gru_reset_before"),
+    Layer("tinynn_rnn", "tinynn `RNN`", "tinynn", "tinynn/core/layer.py", "rnn"),
+    Layer("tinynn_lstm", "tinynn `LSTM`", "tinynn", "tinynn/core/layer.py", "lstm"),
+    Layer(
+        "chainer_lstm",
+        "Chainer `LSTM`, `LSTMGrad`",
+        "chainer",
+        "chainer/functions/rnn/lstm.py",
+        "lstm",
+    ),
+    Layer(
+        "labml_lstm",
+        "labml `LSTM`",
+        "annotated_deep_learning_paper_implementations",
+        "labml_nn/lstm/__init__.py",
+        "lstm",
+    ),
+    Layer(
+        "labml_rhn",
+        "labml `RHN`",
+        "annotated_deep_learning_paper_implementations",
+        "labml_nn/recurrent_highway_networks/__init__.py",
+        "rhn",
+    ),
+    Layer("haste_lstm", "haste `LSTM`", "haste", "frameworks/pytorch/lstm.py", "lstm"),
+    Layer("haste_gru", "haste `GRU`", "haste", "frameworks/pytorch/gru.py", "gru"),
+    Layer("sru_asapp", "sru `SRU`", "sru", "sru/ops.py", "sru"),
+    Layer(
+        "qrnn_salesforce",
+        "pytorch-qrnn `QRNNLayer`",
+        "pytorch-qrnn",
+        "torchqrnn/qrnn.py",
+        "qrnn_bias.cell",
+    ),
+    Layer(
+        "edgeml_fastgrnn",
+        "EdgeML `FastGRNN`",
+        "EdgeML",
+        "pytorch/edgeml_pytorch/graph/rnn.py",
+        "fastgrnn",
+    ),
+    Layer("mamba_py", "mamba.py `MambaBlock.selective_scan`", "mamba.py", "mambapy/pscan.py", "s6"),
+    Layer("mamba_minimal", "mamba-minimal `MambaBlock.ssm`", "mamba-minimal", "model.py", "s6"),
+    Layer(
+        "recurrentgemma_rglru",
+        "recurrentgemma `RGLRU`, in PyTorch",
+        "recurrentgemma",
+        "recurrentgemma/torch/layers.py",
+        "rg_lru",
+    ),
+    Layer(
+        "mlstm_parallel",
+        "mlstm_kernels `mlstm_parallel__native_custbw`",
+        "mlstm_kernels",
+        "mlstm_kernels/torch/parallel/native/bw.py",
+        "mlstm_qkv.cell",
+    ),
+    Layer(
+        "fla_delta_chunkwise",
+        "flash-linear-attention `delta_rule_chunkwise`",
+        "flash-linear-attention",
+        "fla/ops/delta_rule/naive.py",
+        "delta_net",
     ),
 )

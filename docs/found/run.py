@@ -2,7 +2,9 @@
 
 Packages are fetched with pip; where a repository is missing, it is said how to clone it. What came
 of each layer goes to results.json, from which `report.py` makes the tables of docs/found.md.
-torch is needed for torchrecurrent, scipy for numpy-ml and PyBrain3, numba for mygrad.
+torch is needed for what is in PyTorch, scipy for numpy-ml and PyBrain3, numba for mygrad, six and
+filelock for Chainer, matplotlib for data-science-from-scratch, einops for mamba-minimal,
+mlstm_kernels and recurrentgemma, and jaxtyping for the last.
 """
 
 import argparse
@@ -96,6 +98,8 @@ def result(layer: Layer) -> dict[str, Any]:
 def verify(layer: Layer, repairs: Iterable[Repair], json_wanted: bool = True) -> str:
     """The report of `verify run` in its default profile."""
     kind = ["--json"] if json_wanted else []
+    if layer.examples:
+        kind += ["--examples", str(layer.examples)]
     call = ["-m", "verify", "run", layer.cell, f"{layer.name}.py:kernel", *kind]
     done = started(call, repairs, stdout=subprocess.PIPE if json_wanted else None)
     if done.returncode not in (0, 1, 3):
@@ -107,7 +111,7 @@ def confirmed(layer: Layer, repairs: Iterable[Repair]) -> dict[str, Any]:
     """What `confirm.py` prints, or what the layer raised."""
     done = started(["confirm.py", layer.name], repairs, capture_output=True)
     if done.returncode == 0:
-        return json.loads(done.stdout)
+        return json.loads(done.stdout.strip().splitlines()[-1])
     return {"raised": done.stderr.strip().splitlines()[-1]}
 
 

@@ -15,10 +15,10 @@ from derive.certificates import algebra
 from derive.certificates.algebra import SLOPES, Algebra
 from derive.certificates.checker import check
 from derive.certificates.claims import OPEN, WRONG
-from derive.certificates.declarations import RefusedError, read_cell, size_of
+from derive.certificates.declarations import RefusedError, lagged, read_cell, size_of, tangent
 from derive.certificates.indices import SINGLE, UncheckedError, add, at_most
 from derive.certificates.reader import Reader
-from derive.certificates.steps import Step, lagged, tangent
+from derive.certificates.steps import Step
 from derive.certificates.values import FUNCTIONS, Run
 from derive.evaluate import Numbers, run_step
 from derive.gradients import gradients
@@ -149,13 +149,14 @@ def test_what_is_no_cell_is_refused(text: str) -> None:
         read_cell(text)
 
 
-def drawn(step: Step, sizes: dict[str, int]) -> Run:
+def drawn(step: Step, sizes: dict[str, int], seed: int = 0) -> Run:
     """A run whose given names have random values."""
-    random = np.random.default_rng(0)
+    random = np.random.default_rng(seed)
     run = Run(step.algebra, step.shapes, step.equations, sizes)
     for name, kind in step.cell.kinds.items():
         rows, columns = (run.size(size) for size in step.shapes[name])
-        values = random.uniform(0.2, 0.9, (rows, columns)).astype(complex)
+        least = -0.9 if seed else 0.2
+        values = random.uniform(least, 0.9, (rows, columns)).astype(complex)
         run.values[lagged(name, 1) if kind == "state" else name] = values.tolist()
     return run
 

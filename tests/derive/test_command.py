@@ -102,7 +102,8 @@ def test_prove_in_json_has_the_promised_keys(capsys: Capture) -> None:
     for claim in document["claims"]:
         assert {"name", "level", "verdict", "hypotheses", "source"} <= set(claim)
         assert claim["verdict"] in {"proved", "refuted", "does not apply"}
-        assert claim["level"] == ("" if claim["verdict"] == "does not apply" else "decided")
+        level = "kernel-checked" if claim["coq"] else "decided"
+        assert claim["level"] == ("" if claim["verdict"] == "does not apply" else level)
 
 
 @pytest.mark.parametrize("command", ["latex", "numpy"])

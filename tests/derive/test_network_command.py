@@ -64,7 +64,7 @@ def test_numpy_writes_the_module_with_its_cells_theorems(capsys, tmp_path):
     text = numpy_source(derived, {g.cell.name: prove(g) for g in derived.cells})
     assert main(["numpy", "lstm_classifier"]) == 0
     assert capsys.readouterr().out == text
-    assert "    lstm: dC_t/dC_{t-1} = diag(f_t), direct [proved, decided]\n" in text
+    assert "    lstm: dC_t/dC_{t-1} = diag(f_t), direct [proved, kernel-checked]\n" in text
     place = tmp_path / "module.py"
     found = document(capsys, "numpy", "lstm_classifier", "-o", str(place))
     assert found == {"version": 1, "network": "lstm_classifier", "file": str(place)}

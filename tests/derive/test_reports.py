@@ -115,8 +115,9 @@ def test_claims_in_text_have_verdict_level_hypotheses_and_numbers() -> None:
     text = claims_text(cell, prove(gradients(cell)))
     flat = " ".join(text.split())
     for said in (
-        "[proved, decided] gradients",
-        "[refuted, decided] path dC_t/dC_{t-1} = diag(f_t), direct given: the other states",
+        "[proved, kernel-checked] gradients",
+        " accepts a proof in Coq: gradient_of_parameters, gradient_of_inputs,",
+        "[refuted, kernel-checked] path dC_t/dC_{t-1} = diag(f_t), direct given: the other states",
         "left minus right: diag(p_f * f_t * (1 - f_t) * C_{t-1}) diag(p_i * i_t * (1 - i_t) * g_t)",
         "counterexample: n = 1, m = 1; p_i = 1, b_g = 1, all else 0: left 0.690399, right 0.5",
         "[refuted, decided] total derivative is the path (a misreading)",
@@ -139,7 +140,7 @@ def test_brief_claims_leave_out_hypotheses_and_what_does_not_apply() -> None:
     text = claims_text(cell, prove(gradients(cell)), brief=True)
     assert "given:" not in text
     assert "Do not apply" not in text
-    assert "[proved, decided] path\n" in text
+    assert "[proved, kernel-checked] path\n" in text
 
 
 def test_what_is_not_decided_is_counted() -> None:

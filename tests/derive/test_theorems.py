@@ -141,7 +141,8 @@ def test_a_claim_carries_what_its_verdict_needs(cell: str) -> None:
         assert found.source
         assert found.hypotheses
         assert bool(found.example) == bool(found.remainder) == (found.verdict == "refuted")
-        assert (found.level == "decided") == (found.verdict in ("proved", "refuted"))
+        assert bool(found.level) == (found.verdict in ("proved", "refuted"))
+        assert found.level == ("kernel-checked" if found.coq else "decided" if found.level else "")
         assert bool(found.latex) == (found.verdict != "does not apply")
         if found.remainder_latex:
             assert len(found.remainder_latex) == len(found.remainder)

@@ -9,6 +9,7 @@ from derive.gradients import gradients
 from derive.language import parse
 from derive.latex import latex
 from derive.proofs import prove
+from derive.theorems.table import THEOREMS
 
 HEAD = "input x[m]\nstate h[n], C[n]\n"
 FORGET = "f = sigmoid(W_f @ x + U_f @ h[t-1])\n"
@@ -188,3 +189,19 @@ def test_the_claims_of_an_own_cell_can_be_written_as_tex(cell: str) -> None:
     tex = latex(gradients(parse(CELLS[cell])), claims)
     assert tex.count(r"\paragraph{") >= sum(c.verdict != "does not apply" for c in claims)
     assert tex.isascii()
+
+
+@pytest.mark.parametrize(
+    "equations",
+    [
+        "h = tanh(sum(h[t-1]) + W @ x)",
+        "h = (-3 + 2 / n) * sigmoid(W @ x + U @ h[t-1])",
+        "h = 0.5 / (-3 + 2 / m) * h[t-1] + W @ x",
+        "a = h[t-1]\ng = 3 * (U @ h[t-1] + 3 * V @ [h[t-1], a]) + W @ x\nh = g / 3",
+    ],
+)
+def test_every_row_has_an_answer_for_sums_and_numbers_made_of_sizes(equations: str) -> None:
+    claims = prove(gradients(parse(f"input x[m]\nstate h[n]\n{equations}")))
+    assert {c.theorem for c in claims} == {theorem.name for theorem in THEOREMS}
+    assert not any(c.fails for c in claims)
+    assert claims[0].verdict == "proved"

@@ -41,9 +41,10 @@ def test_a_tour_tells_a_newcomer_the_equations_and_the_theorems(tmp_path: Path) 
     cell = gradients(load("lstm"))
     text = tour(cell, prove(cell), tmp_path).text
     assert "    C = f * C[t-1] + i * g\n" in text
-    assert "    proved, decided    dC_t/dC_{t-1} = diag(f_t), direct\n" in text
+    assert "    proved, kernel-checked dC_t/dC_{t-1} = diag(f_t), direct\n" in text
     assert (
-        "    refuted, decided   dC_t/dC_{t-1} = diag(f_t), total  (a common misreading)\n" in text
+        "    refuted, decided       dC_t/dC_{t-1} = diag(f_t), total  (a common misreading)\n"
+        in text
     )
     assert "where dC_t/dh_{t-1}" not in text
 
@@ -91,7 +92,7 @@ def test_a_kernel_that_fails_its_own_check_is_told(
 
 def test_what_is_not_decided_is_shown(tmp_path: Path) -> None:
     open_claim = replace(CLAIMS[0], verdict="not decided", level="", statement="a = b")
-    assert "    not decided        a = b\n" in tour(RNN, (open_claim,), tmp_path).text
+    assert "    not decided            a = b\n" in tour(RNN, (open_claim,), tmp_path).text
 
 
 def test_a_folder_that_cannot_be_written_is_the_callers_error(tmp_path: Path) -> None:

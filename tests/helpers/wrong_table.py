@@ -216,13 +216,8 @@ WRONG = (
         ("strides gradients",),
     ),
     Wrong(
-        "no steps refused",
-        forward(lambda self, call, p, x, s, n: when(len(x) == 0, call)()),
-        ("no steps",),
-    ),
-    Wrong(
-        "no rows refused",
-        forward(lambda self, call, p, x, s, n: when(x.shape[1] == 0, call)()),
+        "ends the process for no rows",
+        forward(lambda self, call, p, x, s, n: call() if x.shape[1] else exit(3)),
         ("no rows",),
     ),
     Wrong(

@@ -9,6 +9,7 @@ from emitted import kernel_of
 from pages import read_page
 
 from derive import zoo
+from derive.language import parse
 from verify.adapters import Limits, adapt, adapt_step
 from verify.adapters.axes import from_axes, to_axes
 from verify.adapters.limits import NotGivenError
@@ -178,3 +179,32 @@ def test_the_shapes_that_the_page_shows_take_fifteen_lines_at_most():
     for block in blocks:
         lines = [line for line in block.lines[1:] if line.strip()]
         assert len(lines) <= 15, block.file
+
+
+@pytest.mark.parametrize("upstream", [("y",), None])
+def test_a_state_that_nobody_starts_or_gives_has_no_gradient_to_be_judged(upstream):
+    def forward(p, x, s):
+        y, _, tape = PLAIN.forward(p, x, None)
+        return y, {}, (tape, s)
+
+    def backward(p, tape, dy, ds):
+        grads = PLAIN.backward(p, tape[0], dy)
+        return grads | {"h_0": np.zeros_like(tape[1]["h"])}  # as autograd has it of what is unused
+
+    report = run(RNN, adapt(forward, backward, cell="rnn", initial=(), final=(), upstream=upstream))
+    assert report.verdict == "right", report.findings
+    assert {"initial h", "final h", "cotangents of h_T"} <= {what for what, _ in report.not_judged}
+
+
+def test_a_cell_without_parameters_can_be_adapted():
+    cell = parse("input x[n]\nstate h[n]\nh = h[t-1] + x", "sum")
+
+    def backward(p, x, dy, ds):
+        late = np.cumsum(dy[::-1], 0)[::-1] + ds["h"]
+        return {"x": late, "h_0": late[0]}
+
+    def forward(p, x, s):
+        return np.cumsum(x, 0) + s["h"], {"h": x.sum(0) + s["h"]}, x
+
+    report = run(cell, adapt(forward, backward, cell=cell), examples=20)
+    assert report.verdict == "right", report.findings

@@ -98,7 +98,8 @@ def test_every_row_has_variants_in_some_cell_but_those_that_are_told_otherwise()
     cells = [load(n) for n in known]
     models = [Model.right(c) for c in cells]
     without = {r.name for r in DEVIATIONS if not any(next(r.samples(m), None) for m in models)}
-    assert without == {"backward of the cell", "scaled by example", "random numbers drawn"}
+    told = {"backward of the cell", "scaled by example", "random numbers drawn"}
+    assert without == told | {"parameters not read"}
 
 
 @pytest.mark.parametrize("name", CLASSIC)

@@ -151,6 +151,10 @@ def test_a_lower_precision_is_judged_by_its_own_bound(kernels, capsys):
         (["--precision", "float8"], "no precision 'float8'; there are "),
         (["--size", "k=3"], "rnn has no size 'k'; it has n, m"),
         (["--size", "n"], "--size n: expected a size and its number, as n=4"),
+        (
+            ["--size", f"n={'9' * 5000}"],
+            f"--size n={'9' * 35}...: expected a size and its number, as n=4",
+        ),
         (["--size", "n=0"], "--size n=0: expected a size and its number, as n=4"),
         (["--steps", "0"], "--examples, --steps and --batch must be 1 or more"),
     ],

@@ -13,6 +13,7 @@ from derive.cell import Cell
 from derive.zoo import load
 from verify.__main__ import main
 from verify.adapters.limits import Limits
+from verify.diagnosis.answers import Cause, Diagnosis
 from verify.references import reference_kernel
 from verify.report import Report
 from verify.reports.figures import Figures, measured
@@ -192,6 +193,26 @@ def test_a_chart_places_powers_of_ten_evenly_and_leaves_gaps() -> None:
 
 def test_a_chart_of_nothing_is_drawn() -> None:
     Page(chart(np.ones(2), [Line("a", "own", np.zeros(2))], across="", up="", title=""))
+
+
+def test_the_page_says_symptoms_and_what_no_cause_explains() -> None:
+    cause = Cause("epsilon", "a constant is added", "1e-5", False, ("y",))
+    found = Diagnosis("no", "no", (cause,), ("d U", "y"), ("rows of a <batch> see each other",))
+    page = Page(to_html(replace(_report("wrong"), diagnosis=found), Figures())).said
+    assert "symptoms, no causes" in page
+    assert "rows of a <batch> see each other" in page
+    assert re.search(r"not explained by a known deviation\s*d U\b", page)
+    page = Page(
+        to_html(replace(_report("wrong"), diagnosis=replace(found, symptoms=())), Figures())
+    )
+    assert "symptoms" not in page.said
+
+
+def test_the_page_says_why_there_is_no_diagnosis() -> None:
+    found = Diagnosis("not judged", "not judged", failed="ZeroDivisionError: of a rule")
+    page = Page(to_html(replace(_report("wrong"), diagnosis=found), Figures())).said
+    assert "ZeroDivisionError: of a rule" in page
+    assert "none of the known deviations" not in page
 
 
 def test_the_page_needs_nothing_else_and_is_well_formed() -> None:

@@ -88,7 +88,7 @@ class Adapted:
                 grads[name] = _given(found[name], self.x, "TBF", f"the gradient of {name}")
         for state in self.cell.states:
             name = f"{state.name}_0"
-            if name in found:
+            if name in found and self.limits.starts(state.name):
                 grads[name] = _given(found[name], self.state, "BF", f"the gradient of {name}")
         known = {*p, *example.inputs, *(f"{s.name}_0" for s in self.cell.states)}
         return grads | {n: a for n, a in found.items() if n not in known}

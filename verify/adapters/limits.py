@@ -23,7 +23,7 @@ class Limits:
         initial: the states that may be started anywhere, by name, the others start at zero; None:
             all of them.
         upstream: the results whose cotangents are taken, 'y' and the final states, as 'h_T';
-            None: all of them.
+            None: all that are given.
         final: the final states that are given, by name; None: all of them.
         outputs: whether y is given.
         absent: parameters that it has not: they are zero.
@@ -34,6 +34,7 @@ class Limits:
         finite: whether what lies beyond a row's end must be finite, too.
         sizes: the cell's dimensions that are fixed, by name.
         gradients: whether there are any.
+        demanded: of 'dy' and 'dstate_T' those that backward must be given: zeros for None.
         notes: what else is not given, each with the reason.
     """
 
@@ -52,6 +53,7 @@ class Limits:
     finite: bool = False
     sizes: Mapping[str, int] = field(default_factory=dict)
     gradients: bool = True
+    demanded: tuple[str, ...] = ()
     notes: Mapping[str, str] = field(default_factory=dict)
 
     def starts(self, state: str) -> bool:
@@ -60,7 +62,9 @@ class Limits:
 
     def takes(self, result: str) -> bool:
         """Whether a cotangent of 'y' or of a final state, as 'h_T', is taken."""
-        return self.upstream is None or result in self.upstream
+        if self.upstream is not None:
+            return result in self.upstream
+        return self.outputs if result == "y" else self.ends(result.removesuffix("_T"))
 
     def ends(self, state: str) -> bool:
         """Whether a final state is given."""

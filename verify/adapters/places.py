@@ -119,4 +119,5 @@ def numbered(shapes: Shapes) -> dict[str, Array]:
 
 
 def _flat(params: Arrays) -> Array:
-    return np.concatenate([np.ravel(a) for a in params.values()])
+    flat = [np.ravel(a) for a in params.values()]
+    return np.concatenate(flat) if flat else np.zeros(0)

@@ -196,6 +196,19 @@ def _asked(limits: Limits, example: Example) -> Example:
     )
 
 
+def _demanded(limits: Limits, example: Example) -> Example:
+    """Zeros for what must be given."""
+    sizes, made = sizes_of(example), example
+    shapes = {s.name: shape_of(s, sizes) for s in example.cell.states}
+    if "dy" in limits.demanded and made.dy is None:
+        output = (example.steps, example.batch, *shapes[example.cell.output.name])
+        made = replace(made, dy=np.zeros(output, example.dtype))
+    if "dstate_T" in limits.demanded and made.dstate_T is None:
+        ends = {n: np.zeros((example.batch, *s), example.dtype) for n, s in shapes.items()}
+        made = replace(made, dstate_T=ends)
+    return made
+
+
 def _each(arrays: Arrays | None, change: Callable[[Array], Array]) -> Mapping[str, Array] | None:
     return None if arrays is None else {n: change(a) for n, a in arrays.items()}
 
@@ -223,4 +236,5 @@ _REDUCTIONS = (
     (_finite, "finite numbers"),
     (_initial, "zeros for initial states that are not taken"),
     (_upstream, "cotangents that are taken"),
+    (_demanded, "zeros for cotangents that are demanded"),
 )

@@ -20,6 +20,7 @@ __all__ = [
     "inputs_moved",
     "limited",
     "not_carried",
+    "output_another",
     "output_other",
     "padding",
     "plain",
@@ -209,7 +210,7 @@ def _steps_shifted(field: Field, steps: list[Any], by: int) -> list[Any]:
 
 
 def output_other(model: Model) -> Iterator[Variant]:
-    """Another state, or the state of the step before, as the output."""
+    """The state of the step before as the output."""
     states = model.cell.states
     out = states[0]
 
@@ -222,6 +223,14 @@ def output_other(model: Model) -> Iterator[Variant]:
 
     new = replace(model, values=(*model.values, late), upstream=(*model.upstream, late_dy))
     yield Variant(f"y is {out.name} of the step before", new)
+
+
+def output_another(model: Model) -> Iterator[Variant]:
+    """Another value of the step given as output: C for h."""
+    out = model.cell.output
+    for a in model.forward:
+        if a.symbol.shape == out.now.shape and a.name != out.name:
+            yield Variant(f"y is {a.name}", replace(model, shows=a.name))
 
 
 def padding(model: Model) -> Iterator[Variant]:
@@ -244,20 +253,30 @@ def final_states(model: Model) -> Iterator[Variant]:
 
 
 def rows_leak(model: Model) -> Iterator[Variant]:
-    """Every row starts from the states of the first."""
+    """Every row starts from the states of the first, or from one of them."""
 
-    def change(e: Example) -> Example:
-        if e.state_0 is None or not e.batch:
-            return e
-        kept = {n: np.repeat(a[:1], e.batch, axis=0) for n, a in e.state_0.items()}
-        return replace(e, state_0=kept)
+    def first(names: frozenset[str]) -> Given:
+        def change(e: Example) -> Example:
+            if e.state_0 is None or not e.batch:
+                return e
+            kept = {
+                n: np.repeat(a[:1], e.batch, axis=0) if n in names else a
+                for n, a in e.state_0.items()
+            }
+            return replace(e, state_0=kept)
+
+        return change
 
     def mixed(e: Example) -> Example:
         if e.state_0 is None or not e.batch:
             return e
         return replace(e, state_0={n: np.roll(a, 1, axis=0) for n, a in e.state_0.items()})
 
-    yield Variant("every row starts from the first row's states", _given(model, change))
+    names = [s.name for s in model.cell.states]
+    for chosen in (names, *([n] for n in names)) if len(names) > 1 else (names,):
+        said = "states" if chosen is names else chosen[0]
+        label = f"every row starts from the first row's {said}"
+        yield Variant(label, _given(model, first(frozenset(chosen))))
     yield Variant("each row starts from its neighbour's states", _given(model, mixed))
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from fractions import Fraction
+from math import isqrt
 from typing import Any
 
 import numpy as np
@@ -21,9 +22,9 @@ __all__ = [
     "dy_moved",
     "dy_repeated",
     "finals_dropped",
-    "finals_everywhere",
     "lengths_ignored",
     "output_final_mixed",
+    "root",
     "truncated",
 ]
 
@@ -64,22 +65,6 @@ def finals_dropped(model: Model) -> Iterator[Variant]:
             return replace(e, dstate_T=kept)
 
         yield _upstream(model, " and ".join(f"{n}_T" for n in chosen), change)
-
-
-def finals_everywhere(model: Model) -> Iterator[Variant]:
-    """The cotangent of a final state added at every step."""
-    for state in model.cell.states:
-        if state.name == model.cell.output.name:
-
-            def change(e: Example, name: str = state.name) -> Example:
-                if e.dstate_T is None or e.dy is None:
-                    return e
-                first = e.dstate_T[name]
-                dy = e.dy.copy()
-                dy[:-1] += first
-                return replace(e, dy=dy)
-
-            yield _upstream(model, f"{state.name}_T", change)
 
 
 def output_final_mixed(model: Model) -> Iterator[Variant]:
@@ -167,9 +152,13 @@ def lengths_ignored(model: Model) -> Iterator[Variant]:
     yield _upstream(model, "backward", lambda e: replace(e, lengths=None))
 
 
+# Of more steps than eight, those that people write.
+LONGER = (10, 12, 15, 16, 20, 24, 25, 30, 32)
+
+
 def truncated(model: Model) -> Iterator[Variant]:
     """Nothing carried over the edge of blocks of k steps, or further than k steps."""
-    for k in range(1, 9):
+    for k in (*range(1, 9), *LONGER):
 
         def blocks(field: Field, t: int, T: int, arriving: States, k: int = k) -> States:
             edge = t < T - 1 and (t + 1) % k == 0
@@ -202,6 +191,23 @@ def truncated(model: Model) -> Iterator[Variant]:
             return arriving
 
         yield Variant(f"after the last {k} steps", replace(model, carrying=(*model.carrying, deep)))
+    yield _segments(model)
+
+
+def _segments(model: Model) -> Variant:
+    """Nothing carried over the edges of segments of checkpoints."""
+
+    def segments(field: Field, t: int, T: int, arriving: States) -> States:
+        edge = t < T - 1 and (t + 1) % root(T) == 0
+        return {n: _zero(field, v) for n, v in arriving.items()} if edge else arriving
+
+    new = replace(model, carrying=(*model.carrying, segments))
+    return Variant("segments of sqrt(T), rounded up, from the first step", new)
+
+
+def root(steps: int) -> int:
+    """The square root of T, rounded up: how long segments between checkpoints are."""
+    return isqrt(max(steps - 1, 0)) + 1
 
 
 def carry_clipped(model: Model) -> Iterator[Family]:

@@ -19,7 +19,7 @@ from derive.language.printing import text_of_expression
 from verify.deviations.deviation import Family, Variant
 from verify.deviations.editing import places, with_equation
 from verify.deviations.model import Model
-from verify.deviations.shaping import Place, plus, relu, size_of, with_each
+from verify.deviations.shaping import Place, activations, groups, plus, relu, size_of, with_each
 
 __all__ = ["at_least_one", "epsilon", "epsilon_outside", "one_less"]
 
@@ -37,6 +37,7 @@ def _put(value: Expr, node: Apply) -> Change:
     return lambda new: value.xreplace({node: new})
 
 
+_SAMPLE = Fraction(1, 1000)
 _SAID = {"reciprocal": "a denominator", "sqrt": "a root", "log": "a logarithm"}
 
 
@@ -51,7 +52,7 @@ def epsilon(model: Model) -> Iterator[Family]:
             return with_equation(model, name, rebuild(new))
 
         label = f"{{}} added in {_SAID[node.name]} of {name}"
-        yield Family(label, at, "small", (Fraction(1, 1000),))
+        yield Family(label, at, "small", (_SAMPLE,))
     found = [(name, node) for name, node, _ in _under(model)]
     for kind, said in _SAID.items():
         chosen = [place for place in found if place[1].name == kind]
@@ -64,7 +65,17 @@ def epsilon(model: Model) -> Iterator[Family]:
                 return with_each(model, chosen, more)
 
             label = f"{{}} added in {said} of {', '.join(dict.fromkeys(n for n, _ in chosen))}"
-            yield Family(label, each, "small", (Fraction(1, 1000),))
+            yield Family(label, each, "small", (_SAMPLE,))
+    for label, chosen in groups([p for p in activations(model) if p[1].name == "sigmoid"]):
+
+        def inside(number: Fraction, chosen: list[Place] = chosen) -> Model:
+            return with_each(model, chosen, lambda node: _over(plus(_over(node), number)))
+
+        yield Family(f"{{}} added in the denominator of {label}", inside, "small", (_SAMPLE,))
+
+
+def _over(expr: Expr) -> Expr:
+    return apply("reciprocal", expr)
 
 
 def epsilon_outside(model: Model) -> Iterator[Variant]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from verify.deviations.around import plain
 from verify.deviations.deviation import Variant
 from verify.deviations.model import Model, States, Steps
 from verify.kernels import Array, Example
@@ -14,10 +15,12 @@ from verify.recurrence import Field, alive
 __all__ = [
     "earlier_states",
     "ends_moved",
+    "finals_everywhere",
     "finals_lost",
     "finals_twice",
     "padding_added",
     "runs_on",
+    "state_reset",
 ]
 
 Change = Callable[[Example], Example]
@@ -107,6 +110,50 @@ def _upstream(model: Model, label: str, change: Change) -> Variant:
     return Variant(label, replace(model, upstream=(*model.upstream, change)))
 
 
+def finals_everywhere(model: Model) -> Iterator[Variant]:
+    """The cotangent of a final state added at every step."""
+    yield from _finals_in_outputs(model)
+    yield from _finals_added(model)
+
+
+def _finals_in_outputs(model: Model) -> Iterator[Variant]:
+    """The cotangent of a final state added at every step."""
+    for state in model.cell.states:
+        if state.name == model.cell.output.name:
+
+            def change(e: Example, name: str = state.name) -> Example:
+                if e.dstate_T is None or e.dy is None:
+                    return e
+                first = e.dstate_T[name]
+                dy = e.dy.copy()
+                dy[:-1] += first
+                return replace(e, dy=dy)
+
+            yield _upstream(model, f"{state.name}_T", change)
+
+
+def _finals_added(model: Model) -> Iterator[Variant]:
+    """The cotangent of a final state that is no output, added to what is carried at every step."""
+    for state in model.cell.states:
+        final: States = {}
+
+        def carry(
+            field: Field,
+            t: int,
+            T: int,
+            arriving: States,
+            n: str = state.name,
+            final: States = final,
+        ) -> States:
+            if t == T - 1:
+                final[n] = arriving[n]
+                return arriving
+            return {**arriving, n: field.add(arriving[n], final[n])}
+
+        new = replace(model, carrying=(*model.carrying, carry))
+        yield Variant(f"{state.name}_T, to what is carried", new)
+
+
 def finals_twice(model: Model) -> Iterator[Variant]:
     """The cotangent of a final state counted twice."""
     names = [s.name for s in model.cell.states]
@@ -118,6 +165,48 @@ def finals_twice(model: Model) -> Iterator[Variant]:
             return replace(e, dstate_T=twice or None)
 
         yield _upstream(model, " and ".join(f"{n}_T" for n in chosen), change)
+
+
+# Chunks that people write.
+CHUNKS = (2, 4, 5, 8, 10, 16, 20, 25, 30, 32)
+
+
+def state_reset(model: Model) -> Iterator[Variant]:
+    """A state that is zero at the start of every k steps; its cotangent ends there, or goes on."""
+    names = [s.name for s in model.cell.states]
+    for chosen in (*([n] for n in names), names) if len(names) > 1 else (names,):
+        for k in CHUNKS:
+
+            def start(
+                field: Field,
+                t: int,
+                read: States,
+                first: States,
+                chosen: list[str] = chosen,
+                k: int = k,
+            ) -> States:
+                edge = t > 0 and t % k == 0
+                return {n: _lost(field, v, edge and n in chosen) for n, v in read.items()}
+
+            def end(
+                field: Field,
+                t: int,
+                T: int,
+                arriving: States,
+                chosen: list[str] = chosen,
+                k: int = k,
+            ) -> States:
+                edge = t < T - 1 and (t + 1) % k == 0
+                return {n: _lost(field, v, edge and n in chosen) for n, v in arriving.items()}
+
+            label = f"{' and '.join(chosen)} every {k} steps"
+            new = replace(model, starting=(*model.starting, start))
+            yield Variant(label, replace(new, carrying=(*model.carrying, end)))
+            yield Variant(f"{label}, its cotangent carried on", new)
+
+
+def _lost(field: Field, value: Any, lost: bool) -> Any:
+    return field.zeros(plain(field, value).shape) if lost else value
 
 
 def finals_lost(model: Model) -> Iterator[Variant]:

@@ -66,6 +66,9 @@ class Model:
         ending: changes of the states that a step gives.
         values: changes of outputs ('y') and final states ('C_T').
         leaving: (field, what each step knows, which steps live, final states) -> final states.
+        shows: the value of a step that is y, if it is not the output.
+        early: the states whose initial gradient is what arrives at the first step, as 'h', or the
+            cotangent of that step's own state, as 'bar(h)'.
         holds: whether a row's states stay as they are beyond its end.
         tape: changes of what forward kept for backward, step by step.
         carrying: (field, t, T, cotangents that arrive at step t from t+1) -> the same, changed.
@@ -85,6 +88,8 @@ class Model:
     ending: tuple[Ending, ...] = ()
     values: tuple[Finishing, ...] = ()
     leaving: tuple[Leaving, ...] = ()
+    shows: str = ""
+    early: frozenset[str] = frozenset()
     holds: bool = True
     tape: tuple[Keeping, ...] = ()
     carrying: tuple[Carrying, ...] = ()
@@ -120,7 +125,13 @@ class Model:
         """Whether forward is surely that of another model."""
         names = ("equations", "given", "starting", "ending", "values", "leaving", "precision")
         same = all(getattr(self, n) is getattr(other, n) for n in names)
-        return same and self.holds == other.holds
+        return same and (self.holds, self.shows) == (other.holds, other.shows)
+
+    def sweeps_as(self, other: "Model") -> bool:
+        """Whether all of it but sums and what is done to gradients after is that of another."""
+        names = ("formulas", "upstream", "tape", "carrying")
+        same = all(getattr(self, n) is getattr(other, n) for n in names)
+        return same and self.runs_forward_as(other)
 
     @property
     def consistent(self) -> bool:
@@ -129,4 +140,5 @@ class Model:
             *(self.given, self.upstream, self.starting, self.ending, self.values, self.tape),
             *(self.carrying, self.summing, self.finishing, self.leaving),
         )
-        return self.formulas is None and self.holds and not any(hooks)
+        plain = self.holds and not self.shows and not self.early
+        return self.formulas is None and plain and not any(hooks)

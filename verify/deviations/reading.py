@@ -10,6 +10,7 @@ from derive.expressions import (
     Apply,
     Expr,
     HadamardProduct,
+    MatAdd,
     MatrixSymbol,
     Name,
     OneMatrix,
@@ -28,7 +29,19 @@ from verify.deviations.terms import term_name
 from verify.deviations.timing import WHERE
 from verify.recurrence import Field
 
-__all__ = ["complement", "elsewhere", "first_state", "incomplete", "matrices", "slope_lost"]
+__all__ = [
+    "Reader",
+    "changed",
+    "complement",
+    "elsewhere",
+    "first_state",
+    "incomplete",
+    "matrices",
+    "named",
+    "part_of_value",
+    "readers",
+    "slope_lost",
+]
 
 OUTSIDE = {"dy": "dy", "carry": "the carry from t+1"}
 
@@ -36,21 +49,24 @@ OUTSIDE = {"dy": "dy", "carry": "the carry from t+1"}
 Reader = tuple[str, int, int, Adjoint, Term]
 
 
-def _readers(model: Model, parts: tuple[str, ...] = tuple(PARTS)) -> Iterator[Reader]:
+def readers(model: Model, parts: tuple[str, ...] = tuple(PARTS)) -> Iterator[Reader]:
+    """Every term of some parts of backward."""
     for part in parts:
         for place, adjoint in enumerate(adjoints(model, part)):
             for k, term in enumerate(adjoint.terms):
                 yield part, place, k, adjoint, term
 
 
-def _named(reader: Reader) -> str:
+def named(reader: Reader) -> str:
+    """What a term is called."""
     part, _, _, adjoint, term = reader
     said = term_name(part, title(part, adjoint), term)
     several = sum(t.through == term.through for t in adjoint.terms) > 1
     return f"{said} as {text_of_expression(term.value)}" if several else said
 
 
-def _changed(model: Model, reader: Reader, value: Expr) -> Model:
+def changed(model: Model, reader: Reader, value: Expr) -> Model:
+    """The model with another value in one term."""
     part, place, k, adjoint, term = reader
     terms = (*adjoint.terms[:k], replace(term, value=value), *adjoint.terms[k + 1 :])
     return with_terms(model, part, place, terms)
@@ -61,30 +77,42 @@ def _several(model: Model, chosen: list[Reader], change: dict[Expr, Expr]) -> Mo
         part, place, k = reader[:3]
         adjoint = adjoints(model, part)[place]
         current = (part, place, k, adjoint, adjoint.terms[k])
-        model = _changed(model, current, adjoint.terms[k].value.xreplace(change))
+        model = changed(model, current, adjoint.terms[k].value.xreplace(change))
     return model
 
 
 def incomplete(model: Model) -> Iterator[Variant]:
     """A cotangent read before one of its terms is added: by one reader, or by what is carried."""
-    every = list(_readers(model))
+    every = list(readers(model))
     for adjoint in adjoints(model, "backward"):
         whole = bar(adjoint.of)
-        readers = [r for r in every if whole in r[4].value.atoms(MatrixSymbol)]
-        if len(adjoint.terms) < 2 or len(readers) < 2:
+        reading = [r for r in every if whole in r[4].value.atoms(MatrixSymbol)]
+        if len(adjoint.terms) < 2 or len(reading) < 2:
             continue
         for j, left in enumerate(adjoint.terms):
             rest = add(*(t.value for i, t in enumerate(adjoint.terms) if i != j))
             said = OUTSIDE.get(left.through, f"the way through {left.through}")
             after = f"reads the cotangent of {adjoint.of.name} without {said}"
-            for reader in readers:
+            for reader in reading:
                 new = _several(model, [reader], {whole: rest})
-                yield Variant(f"{_named(reader)} {after}", new)
+                yield Variant(f"{named(reader)} {after}", new)
             for part in PARTS:
-                chosen = [r for r in readers if r[0] == part]
-                if 1 < len(chosen) < len(readers):
+                chosen = [r for r in reading if r[0] == part]
+                if 1 < len(chosen) < len(reading):
                     what = "what makes " + WHERE[part]
                     yield Variant(f"{what} {after}", _several(model, chosen, {whole: rest}))
+
+
+def part_of_value(model: Model) -> Iterator[Variant]:
+    """A value that a gradient reads without one of its summands: U @ h for U @ h + c."""
+    sums = {a.symbol: a.value.args for a in model.forward if isinstance(a.value, MatAdd)}
+    for reader in readers(model):
+        value = reader[4].value
+        for name in sorted(value.atoms(MatrixSymbol) & sums.keys(), key=str):
+            for k, left in enumerate(sums[name]):
+                rest = add(*sums[name][:k], *sums[name][k + 1 :])
+                label = f"{named(reader)}, with {name.name} without {text_of_expression(left)}"
+                yield Variant(label, changed(model, reader, value.xreplace({name: rest})))
 
 
 def first_state(model: Model) -> Iterator[Variant]:
@@ -134,13 +162,13 @@ def _gates(model: Model) -> list[Name]:
 
 def complement(model: Model) -> Iterator[Variant]:
     """1 - z for z in one term, or z for 1 - z."""
-    for reader in _readers(model, ("backward", "states", "parameters")):
+    for reader in readers(model, ("backward", "states", "parameters")):
         value = reader[4].value
         for z in _gates(model) if "activation" not in reader[4].rules else ():
             if z in value.atoms(MatrixSymbol):
                 other = add(OneMatrix(*z.shape), scale(-1, z))
-                label = f"{_named(reader)}, with 1 - {z.name} for {z.name}"
-                yield Variant(label, _changed(model, reader, value.xreplace({z: other})))
+                label = f"{named(reader)}, with 1 - {z.name} for {z.name}"
+                yield Variant(label, changed(model, reader, value.xreplace({z: other})))
 
 
 def _values(model: Model) -> list[Name]:
@@ -151,7 +179,7 @@ def _values(model: Model) -> list[Name]:
 def elsewhere(model: Model) -> Iterator[Variant]:
     """Another value of the same shape in a parameter's gradient, or in a slope, there also once."""
     pool = _values(model)
-    for reader in _readers(model, ("parameters", "backward")):
+    for reader in readers(model, ("parameters", "backward")):
         sloped = "activation" in reader[4].rules
         if sloped != (reader[0] == "backward"):
             continue
@@ -161,29 +189,29 @@ def elsewhere(model: Model) -> Iterator[Variant]:
             for other in pool:
                 if other.shape != old.shape or other == old:
                     continue
-                label = f"{_named(reader)}, with {other.name} for {old.name}"
-                yield Variant(label, _changed(model, reader, value.xreplace({old: other})))
+                label = f"{named(reader)}, with {other.name} for {old.name}"
+                yield Variant(label, changed(model, reader, value.xreplace({old: other})))
                 for number, rebuild in enumerate(found if len(found) > 1 else (), 1):
                     again = f"{label} in place {number} of {len(found)}"
-                    yield Variant(again, _changed(model, reader, rebuild(other)))
+                    yield Variant(again, changed(model, reader, rebuild(other)))
 
 
 def matrices(model: Model) -> Iterator[Variant]:
     """Another parameter of the same shape on the way back."""
     pool = [p.now for p in model.equations.parameters]
-    for reader in _readers(model, ("inputs", "states", "backward")):
+    for reader in readers(model, ("inputs", "states", "backward")):
         value = reader[4].value
         for old in sorted({n for n in value.atoms(MatrixSymbol) if n in pool}, key=str):
             for other in pool:
                 if other.shape == old.shape and other != old:
-                    label = f"{_named(reader)}, with {other.name} for {old.name}"
-                    yield Variant(label, _changed(model, reader, value.xreplace({old: other})))
+                    label = f"{named(reader)}, with {other.name} for {old.name}"
+                    yield Variant(label, changed(model, reader, value.xreplace({old: other})))
 
 
 def slope_lost(model: Model) -> Iterator[Variant]:
     """A slope that some readers of a delta leave out: what is carried, dx, or parameters."""
     values = {a.name: a.value for a in model.forward}
-    every = list(_readers(model))
+    every = list(readers(model))
     for adjoint in adjoints(model, "backward"):
         terms = adjoint.terms
         if len(terms) != 1 or terms[0].rules != ("activation",):
@@ -192,10 +220,10 @@ def slope_lost(model: Model) -> Iterator[Variant]:
         output = MatrixSymbol(terms[0].through, *value.shape)
         plainly = times(bar(output), OneMatrix(*value.shape))
         whole = bar(adjoint.of)
-        readers = [r for r in every if whole in r[4].value.atoms(MatrixSymbol)]
+        reading = [r for r in every if whole in r[4].value.atoms(MatrixSymbol)]
         for part in PARTS:
-            chosen = [r for r in readers if r[0] == part]
-            if chosen and len(chosen) < len(readers):
+            chosen = [r for r in reading if r[0] == part]
+            if chosen and len(chosen) < len(reading):
                 name = value.name if isinstance(value, Apply) else "the slope"
                 label = f"{name} in {output.name}, in {WHERE[part]}"
                 yield Variant(label, _several(model, chosen, {whole: plainly}))

@@ -9,19 +9,25 @@ import sympy as sp
 
 from derive.evaluate import Sizes
 from derive.expressions import Apply, MatrixSymbol
+from derive.language.printing import text_of_expression
 from verify.deviations.around import plain
+from verify.deviations.carries import root
 from verify.deviations.deviation import Variant
 from verify.deviations.model import Model, Results, Step, Steps
 from verify.deviations.programs import program
+from verify.deviations.reading import changed, named, readers
 from verify.kernels import Array, Example
 from verify.recurrence import Field
 
 __all__ = [
+    "Order",
+    "flat_order",
+    "from_before",
+    "from_checkpoints",
     "gate_offset",
-    "inputs_flattened",
-    "inputs_viewed",
+    "kept_coarsely",
     "outputs_reversed",
-    "state_of_before",
+    "rows_flattened",
 ]
 
 Order = Callable[[int, int], Array]
@@ -56,7 +62,86 @@ def gate_offset(model: Model) -> Iterator[Variant]:
             yield _spoilt(model, f"{a.name} with {number} added before its {a.value.name}", change)
 
 
-def state_of_before(model: Model) -> Iterator[Variant]:
+def from_before(model: Model) -> Iterator[Variant]:
+    """A value from the state before, wherever it is read, or in one place."""
+    yield from _everywhere(model)
+    yield from _in_one_place(model)
+
+
+def from_checkpoints(model: Model) -> Iterator[Variant]:
+    """Steps computed again in segments, where a state begins at zero in each."""
+    names = [s.name for s in model.equations.states]
+    lengths: tuple[tuple[str, Callable[[int], int]], ...] = (
+        ("sqrt(T), rounded up,", root),
+        *((f"{k} steps", lambda T, k=k: k) for k in (2, 4, 5, 8, 10, 16, 20, 25, 32)),
+    )
+    for chosen in (*([n] for n in names), names) if len(names) > 1 else (names,):
+        for said, length in lengths:
+
+            def again(
+                field: Field, known: Steps, sizes: Sizes, chosen: Any = chosen, length: Any = length
+            ) -> Steps:
+                found: Steps = []
+                for t, step in enumerate(known):
+                    first, new = t % length(len(known)) == 0, dict(step)
+                    for s in model.equations.states:
+                        if not first:
+                            new[s.before.name] = found[-1][s.name]
+                        elif s.name in chosen:
+                            zeros = plain(field, step[s.before.name]).shape
+                            new[s.before.name] = field.zeros(zeros)
+                    for a in model.forward:
+                        new[a.name] = program(a.value)(new, sizes, field)
+                    found.append(new)
+                return found
+
+            label = f"{' and '.join(chosen)} zero at the start of each segment of {said}"
+            yield Variant(label, replace(model, tape=(*model.tape, again)))
+
+
+FORMATS: tuple[tuple[str, Callable[[Array], Array]], ...] = (
+    ("float16", lambda a: a.astype(np.float16)),
+    ("float32", lambda a: a.astype(np.float32)),
+    ("bfloat16", lambda a: _nearest(a)),
+)
+
+
+def _nearest(a: Array) -> Array:
+    """The nearest number with eight binary digits."""
+    fraction, power = np.frexp(a)
+    return np.ldexp(np.rint(fraction * 256) / 256, power)
+
+
+def kept_coarsely(model: Model) -> Iterator[Variant]:
+    """What forward keeps for backward rounded to a coarser format."""
+    names = [a.name for a in model.forward]
+    activated = [a.name for a in model.forward if isinstance(a.value, Apply)]
+    equations = [e for e in model.equations.equations if isinstance(e.value, Apply)]
+    gates = [e.name for e in equations if e.value.name == "sigmoid"]
+    inner = {e.name for e in equations} - {s.name for s in model.equations.states}
+    states = [s.before.name for s in model.equations.states]
+    every = [*names, *states, *(v.name for v in model.equations.inputs)]
+    kinds = (
+        ("gates", gates),
+        ("gates and candidates", [e.name for e in equations if e.name in inner]),
+        ("all activations", activated),
+        ("all values", [*names, *states]),
+    )
+    for format_, cut in FORMATS:
+        for said, chosen in (*kinds, ("states", states), ("everything", every)):
+
+            def round_off(
+                field: Field, step: Step, sizes: Sizes, chosen: Any = chosen, cut: Any = cut
+            ) -> Step:
+                with np.errstate(all="ignore"):
+                    found = {n: cut(plain(field, step[n])).astype(np.float64) for n in chosen}
+                return step | {n: field.given(a) for n, a in found.items()}
+
+            if chosen:
+                yield _spoilt(model, f"{said} in {format_}", round_off)
+
+
+def _everywhere(model: Model) -> Iterator[Variant]:
     """What is computed from a state, computed again from that of the step before."""
     names = {s.name for s in model.equations.states}
     for s in model.equations.states:
@@ -76,27 +161,62 @@ def state_of_before(model: Model) -> Iterator[Variant]:
             yield _spoilt(model, f"{said} from {s.before.name} for {s.name}", change)
 
 
-def _flat(steps: int, batch: int) -> Array:
+def _in_one_place(model: Model) -> Iterator[Variant]:
+    """The same in one place: tanh(C[t-1]) for tanh(C) in a slope, or in one gate's cotangent."""
+    names = {s.name for s in model.equations.states}
+    values = {a.symbol: a.value for a in model.forward if a.name not in names}
+    now = {s.now: s.before for s in model.equations.states}
+    again = {n: v.xreplace(now) for n, v in values.items() if v.xreplace(now) != v}
+    for reader in readers(model):
+        value = reader[4].value
+        for name in sorted(value.atoms(MatrixSymbol) & again.keys(), key=str):
+            label = f"{named(reader)}, with {text_of_expression(again[name])} for {name.name}"
+            yield Variant(label, changed(model, reader, value.xreplace({name: again[name]})))
+
+
+def _back(steps: int, batch: int) -> Array:
+    """The same the other way round."""
+    number = np.arange(steps * batch).reshape(batch, steps)
+    return np.asarray(number.T, int)
+
+
+def flat_order(steps: int, batch: int) -> Array:
     """Where entry (t, b) comes from, if the rows are swapped first and then read in a row."""
     number = np.arange(steps * batch).reshape(steps, batch)
     return np.asarray(number.T.reshape(steps, batch), int)
 
 
-def inputs_flattened(model: Model) -> Iterator[Variant]:
-    """Rows of an input in another order in the gradients of what multiplies it."""
-    for v in model.cell.inputs:
+def rows_flattened(model: Model) -> Iterator[Variant]:
+    """Rows of an input or a state in another order in the gradients of what multiplies it."""
+    names = [*(v.name for v in model.cell.inputs), *(s.before.name for s in model.cell.states)]
+    read = {
+        n.name
+        for a in model.derived.parameters
+        for t in a.terms
+        for n in t.value.atoms(MatrixSymbol)
+    }
+    names = [n for n in names if n in read]
+    ways = (("batch first", flat_order, "time first"), ("time first", _back, "batch first"))
+    for chosen in (*([n] for n in names), names) if len(names) > 1 else (names,):
+        for one, order, other in ways:
 
-        def spoil(field: Field, known: Steps, sizes: Sizes, name: str = v.name) -> Steps:
-            if not known:
+            def spoil(
+                field: Field,
+                known: Steps,
+                sizes: Sizes,
+                chosen: list[str] = chosen,
+                order: Order = order,
+            ) -> Steps:
+                for name in chosen if known else ():
+                    given = np.stack([plain(field, step[name]) for step in known])
+                    found = given.reshape(-1, *given.shape[2:])[order(*given.shape[:2])]
+                    values = [field.given(a) for a in found]
+                    known = [s | {name: v} for s, v in zip(known, values, strict=True)]
                 return known
-            given = np.stack([plain(field, step[name]) for step in known])
-            order = _flat(*given.shape[:2])
-            found = given.reshape(-1, *given.shape[2:])[order]
-            values = [field.given(a) for a in found]
-            return [step | {name: value} for step, value in zip(known, values, strict=True)]
 
-        label = f"rows of {v.name} flattened batch first, those of deltas time first"
-        yield Variant(label, replace(model, tape=(*model.tape, spoil)))
+            said = " and ".join(chosen)
+            label = f"rows of {said} flattened {one}, those of deltas {other}"
+            yield Variant(label, replace(model, tape=(*model.tape, spoil)))
 
 
 def outputs_reversed(model: Model) -> Iterator[Variant]:
@@ -113,48 +233,3 @@ def outputs_reversed(model: Model) -> Iterator[Variant]:
         "from the last to the first",
         replace(model, values=values, upstream=(*model.upstream, back)),
     )
-
-
-def inputs_viewed(model: Model) -> Iterator[Variant]:
-    """An input's axes exchanged by a reshape, not by a transpose; its gradient follows."""
-
-    def change(e: Example) -> Example:
-        return replace(e, inputs={n: _read(a, _flat) for n, a in e.inputs.items()})
-
-    def back(field: Field, e: Example, found: Results) -> Results:
-        return {n: _placed(field, v) if n in e.inputs else v for n, v in found.items()}
-
-    new = replace(model, given=(*model.given, change), finishing=(*model.finishing, back))
-    yield Variant("the axes of time and batch of every input", new)
-
-
-def _read(array: Array, order: Order) -> Array:
-    flat = array.reshape(-1, *array.shape[2:])
-    return np.ascontiguousarray(flat[order(*array.shape[:2])])
-
-
-def _placed(field: Field, steps: list[Any]) -> list[Any]:
-    """Gradients put back to where their inputs came from."""
-    if not steps:
-        return steps
-    batch = plain(field, steps[0]).shape[0]
-    order = _flat(len(steps), batch)
-    found = [field.zeros(plain(field, s).shape) for s in steps]
-    for t in range(len(steps)):
-        for b in range(batch):
-            time, row = divmod(int(order[t, b]), batch)
-            mask = (np.arange(batch) == row)[:, None, None]
-            found[time] = field.where(mask, _rolled(field, steps[t], b, row), found[time])
-    return found
-
-
-def _rolled(field: Field, value: Any, row: int, to: int) -> Any:
-    """The value with one row moved to another place."""
-    if row == to:
-        return value
-    if not hasattr(value, "value"):
-        return np.roll(value, to - row, axis=0)
-    parts = {
-        n: np.roll(getattr(value, n), to - row, axis=0) for n in ("value", "inherited", "size")
-    }
-    return replace(value, **parts)

@@ -1,4 +1,4 @@
-"""How calls misbehave on what the contract allows: dtypes, strides, nothing, None, padding."""
+"""How calls misbehave on what the contract allows: dtypes, strides, None, padding."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,7 +10,7 @@ from verify.deviations.deviation import Variant
 from verify.deviations.model import Model
 from verify.kernels import Array, Arrays
 
-__all__ = ["empty_refused", "left_in_float64", "nan_padding", "none_refused", "strides_ignored"]
+__all__ = ["axis_squeezed", "left_in_float64", "nan_padding", "none_refused", "strides_ignored"]
 
 
 class _Wide(Wrapped):
@@ -33,6 +33,34 @@ def left_in_float64(model: Model) -> Iterator[Variant]:
     """Results in float64 for inputs in float32."""
     yield wrapped(model, "outputs", _Wide)
     yield wrapped(model, "gradients", _WideGradients)
+
+
+class _Squeezed(Wrapped):
+    states, outputs = True, True
+
+    def forward(
+        self, params: Arrays, x: Any, state_0: Arrays | None = None, *, lengths: Any = None
+    ) -> tuple[Array, Arrays, Any]:
+        y, ends, tape = super().forward(params, x, state_0, lengths=lengths)
+        if y.shape[1] == 1:
+            ends = {n: a[0] if self.states else a for n, a in ends.items()}
+            y = y[:, 0] if self.outputs else y
+        return y, ends, tape
+
+
+class _SqueezedStates(_Squeezed):
+    outputs = False
+
+
+class _SqueezedOutputs(_Squeezed):
+    states = False
+
+
+def axis_squeezed(model: Model) -> Iterator[Variant]:
+    """A batch of one row without its axis."""
+    yield wrapped(model, "in final states", _SqueezedStates)
+    yield wrapped(model, "in y", _SqueezedOutputs)
+    yield wrapped(model, "in y and final states", _Squeezed)
 
 
 def _flat(array: Any) -> Any:
@@ -60,30 +88,6 @@ def strides_ignored(model: Model) -> Iterator[Variant]:
     """Arrays read as they lie in memory."""
     yield wrapped(model, "of x", _FlatInputs)
     yield wrapped(model, "of dy", _FlatUpstream)
-
-
-class _NoSteps(Wrapped):
-    def forward(
-        self, params: Arrays, x: Any, state_0: Arrays | None = None, *, lengths: Any = None
-    ) -> tuple[Array, Arrays, Any]:
-        if not len(inputs_of(x)[0]):
-            raise ValueError("need at least one array to stack")
-        return super().forward(params, x, state_0, lengths=lengths)
-
-
-class _NoRows(Wrapped):
-    def forward(
-        self, params: Arrays, x: Any, state_0: Arrays | None = None, *, lengths: Any = None
-    ) -> tuple[Array, Arrays, Any]:
-        if not inputs_of(x)[0].shape[1]:
-            raise ValueError("zero-size array")
-        return super().forward(params, x, state_0, lengths=lengths)
-
-
-def empty_refused(model: Model) -> Iterator[Variant]:
-    """No steps, or no rows, refused."""
-    yield wrapped(model, "T = 0", _NoSteps)
-    yield wrapped(model, "B = 0", _NoRows)
 
 
 class _NeedsUpstream(Wrapped):

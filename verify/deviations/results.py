@@ -1,6 +1,7 @@
 """Gradients that are zero, another's, or in another order."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from verify.deviations.around import plain
@@ -10,22 +11,20 @@ from verify.deviations.sums import finished
 from verify.kernels import Example
 from verify.recurrence import Field
 
-__all__ = ["dx_moved", "lost_without_state", "taken", "zeroed"]
+__all__ = ["dx_moved", "initial_early", "lost_without_state", "taken", "zeroed"]
 
 
 def zeroed(model: Model) -> Iterator[Variant]:
     """A gradient that is zero."""
-    names = [
-        *(v.name for v in (*model.cell.parameters, *model.cell.inputs)),
-        *(f"{s.name}_0" for s in model.cell.states),
-    ]
-    for name in names:
+    names = [v.name for v in (*model.cell.parameters, *model.cell.inputs)]
+    starts = [f"{s.name}_0" for s in model.cell.states]
+    for chosen in (*([n] for n in (*names, *starts)), *([starts] if len(starts) > 1 else ())):
 
-        def finish(field: Field, e: Example, found: Results, name: str = name) -> Results:
-            zeros = [field.zeros(plain(field, v).shape) for v in found[name]]
-            return found | {name: zeros}
+        def finish(field: Field, e: Example, found: Results, chosen: list[str] = chosen) -> Results:
+            zeros = {n: [field.zeros(plain(field, v).shape) for v in found[n]] for n in chosen}
+            return found | zeros
 
-        yield finished(model, name, finish)
+        yield finished(model, " and ".join(chosen), finish)
 
 
 def taken(model: Model) -> Iterator[Variant]:
@@ -43,6 +42,16 @@ def taken(model: Model) -> Iterator[Variant]:
                 return found | {a: found[b]}
 
             yield finished(model, f"the gradient of {other} for that of {name}", finish)
+
+
+def initial_early(model: Model) -> Iterator[Variant]:
+    """The gradient of an initial state kept before the first step is gone back through."""
+    names = [s.name for s in model.cell.states]
+    for chosen in (names, *([n] for n in names)) if len(names) > 1 else (names,):
+        said = " and ".join(f"{n}_0" for n in chosen)
+        yield Variant(said, replace(model, early=frozenset(chosen)))
+        whole = frozenset(f"bar({n})" for n in chosen)
+        yield Variant(f"{said}, with what enters there", replace(model, early=whole))
 
 
 def dx_moved(model: Model) -> Iterator[Variant]:

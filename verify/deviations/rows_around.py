@@ -1,6 +1,6 @@
 """What surrounds the formulas of forward is wrong: states, time, lengths, rows."""
 
-from verify.deviations import around, ends, recomputing
+from verify.deviations import around, ends, recomputing, viewing
 from verify.deviations.deviation import Deviation
 
 __all__ = ["AROUND"]
@@ -30,6 +30,13 @@ AROUND: tuple[Deviation, ...] = (
         around.not_carried,
     ),
     Deviation(
+        "state reset",
+        "a state starts at zero again every so many steps",
+        "systematic: chunks that hand one state over",
+        "forward",
+        ends.state_reset,
+    ),
+    Deviation(
         "time reversed",
         "the sequence is read from its end",
         "onnxruntime #4187",
@@ -49,6 +56,13 @@ AROUND: tuple[Deviation, ...] = (
         SYSTEMATIC,
         "forward",
         around.output_other,
+    ),
+    Deviation(
+        "another value as output",
+        "y is another value of the step",
+        SYSTEMATIC,
+        "forward",
+        around.output_another,
     ),
     Deviation(
         "lengths ignored",
@@ -90,6 +104,6 @@ AROUND: tuple[Deviation, ...] = (
         "axes are exchanged by a reshape, not by a transpose: rows are mixed",
         "systematic: view for permute",
         "forward",
-        recomputing.inputs_viewed,
+        viewing.inputs_viewed,
     ),
 )

@@ -1,6 +1,16 @@
 """What arrives from other steps and from outside is wrong, or what is done to gradients after."""
 
-from verify.deviations import carries, clipping, ends, reading, recomputing, results, sums, timing
+from verify.deviations import (
+    carries,
+    clipping,
+    ends,
+    pairs,
+    reading,
+    recomputing,
+    results,
+    sums,
+    timing,
+)
 from verify.deviations.deviation import Deviation
 
 __all__ = ["ARRIVING"]
@@ -55,7 +65,7 @@ ARRIVING: tuple[Deviation, ...] = (
         "the cotangent of a final state enters at every step",
         SYSTEMATIC,
         "backward",
-        carries.finals_everywhere,
+        ends.finals_everywhere,
     ),
     Deviation(
         "final cotangent twice",
@@ -161,7 +171,43 @@ ARRIVING: tuple[Deviation, ...] = (
         "rows are flattened in two orders, so that inputs meet other rows' deltas",
         "systematic: batch first against time first",
         "backward",
-        recomputing.inputs_flattened,
+        recomputing.rows_flattened,
+    ),
+    Deviation(
+        "all pairs",
+        "a product of sums is taken for a sum of products: all pairs of rows or steps meet",
+        "systematic: an einsum with two batch letters",
+        "backward",
+        pairs.pairs_of_rows,
+    ),
+    Deviation(
+        "units mixed",
+        "a vector's gradient has row sums for a diagonal: units see each other",
+        SYSTEMATIC,
+        "backward",
+        pairs.units_mixed,
+    ),
+    Deviation(
+        "initial gradient too early",
+        "the gradient of an initial state is kept before the first step is gone back through",
+        SYSTEMATIC,
+        "backward",
+        results.initial_early,
+    ),
+    Deviation(
+        "recomputed without a state",
+        "steps are computed again from checkpoints that lack a state",
+        SYSTEMATIC,
+        "backward",
+        recomputing.from_checkpoints,
+    ),
+    Deviation(
+        "kept in a coarser format",
+        "what forward keeps for backward is rounded to a coarser format",
+        "systematic: to save memory",
+        "backward",
+        recomputing.kept_coarsely,
+        by_design=True,
     ),
     Deviation(
         "all divided",

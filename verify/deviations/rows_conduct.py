@@ -69,12 +69,27 @@ CONDUCT: tuple[Deviation, ...] = (
         unless=("global state",),
     ),
     Deviation(
+        "parameters not read",
+        "other parameters change nothing: those of a call before are kept",
+        "systematic: a module made once",
+        "conduct",
+    ),
+    Deviation(
         "another dtype",
         "results have another dtype than the inputs",
         SYSTEMATIC,
         "conduct",
         refusing.left_in_float64,
         told_by=("dtype", "dtype gradients"),
+    ),
+    Deviation(
+        "axis squeezed",
+        "a batch of one row loses its axis: a squeeze",
+        SYSTEMATIC,
+        "conduct",
+        refusing.axis_squeezed,
+        told_by=("shapes",),
+        unless=("shapes",),
     ),
     Deviation(
         "strides ignored",
@@ -84,15 +99,6 @@ CONDUCT: tuple[Deviation, ...] = (
         refusing.strides_ignored,
         told_by=("strides", "strides gradients"),
         unless=(*WRONG, "second run"),
-    ),
-    Deviation(
-        "nothing refused",
-        "no steps, or no rows, are refused",
-        SYSTEMATIC,
-        "conduct",
-        refusing.empty_refused,
-        told_by=("no steps", "no rows", "no steps gradients", "no rows gradients"),
-        unless=(*WRONG, *PADDING),
     ),
     Deviation(
         "missing cotangent",

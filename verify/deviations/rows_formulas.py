@@ -1,13 +1,29 @@
 """The formulas of backward are wrong."""
 
-from verify.deviations import matrices, reading, recomputing, results, slopes, terms
+from verify.deviations import counts, matrices, pairs, reading, recomputing, results, slopes, terms
 from verify.deviations.deviation import Deviation
+from verify.deviations.rows_slopes import SLOPES
 
 __all__ = ["FORMULAS"]
 
 SYSTEMATIC = "systematic"
 
+# A part of the derivation, what its terms are called, and of what they are.
+_PARTS = (
+    ("parameters", "parameter term", "a parameter's gradient"),
+    ("inputs", "input term", "dx"),
+    ("states", "recurrent term", "what is carried back"),
+    ("backward", "inner term", "a cotangent"),
+)
+
 FORMULAS: tuple[Deviation, ...] = (
+    Deviation(
+        "Jacobian not transposed",
+        "what is carried back is multiplied by the step's Jacobian, not by its transpose",
+        SYSTEMATIC,
+        "backward",
+        pairs.jacobian_transposed,
+    ),
     Deviation(
         "carry overwritten",
         "what is carried from the step after, or from outside, is written over: = for +=",
@@ -50,20 +66,6 @@ FORMULAS: tuple[Deviation, ...] = (
         results.zeroed,
     ),
     Deviation(
-        "cotangent incomplete",
-        "a cotangent is read before all of its terms are added",
-        SYSTEMATIC,
-        "backward",
-        reading.incomplete,
-    ),
-    Deviation(
-        "value held constant",
-        "no gradient goes through a value",
-        "fla PR #6",
-        "backward",
-        matrices.held_constant,
-    ),
-    Deviation(
         "normaliser held constant",
         "no gradient goes through a normaliser or stabiliser",
         "xLSTM appendix",
@@ -80,6 +82,13 @@ FORMULAS: tuple[Deviation, ...] = (
         by_design=True,
     ),
     Deviation(
+        "value held constant",
+        "no gradient goes through a value",
+        "fla PR #6",
+        "backward",
+        matrices.held_constant,
+    ),
+    Deviation(
         "term missing",
         "a term of a gradient is missing",
         "tensorflow #34171",
@@ -93,6 +102,13 @@ FORMULAS: tuple[Deviation, ...] = (
         "backward",
         terms.missing("parameters"),
     ),
+    Deviation(
+        "cotangent incomplete",
+        "a cotangent is read before all of its terms are added",
+        SYSTEMATIC,
+        "backward",
+        reading.incomplete,
+    ),
     *(
         Deviation(
             f"{what} {word}",
@@ -101,76 +117,33 @@ FORMULAS: tuple[Deviation, ...] = (
             "backward",
             terms.multiplied(part, factor),
         )
-        for part, what, of in (
-            ("parameters", "parameter term", "a parameter's gradient"),
-            ("inputs", "input term", "dx"),
-            ("states", "recurrent term", "what is carried back"),
-            ("backward", "inner term", "a cotangent"),
-        )
+        for part, what, of in _PARTS
         for word, said, factor in (
             ("doubled", "counted twice", 2),
             ("negated", "of the wrong sign", -1),
         )
     ),
-    Deviation("slope omitted", "a slope is left out", "pytorch #11662", "backward", slopes.omitted),
-    Deviation(
-        "slope at the argument",
-        "a slope's formula is given the argument for the value: 1 - C**2 for 1 - tanh(C)**2",
-        SYSTEMATIC,
-        "backward",
-        slopes.at_argument,
-    ),
-    Deviation(
-        "slope of the activated value",
-        "a derivative is applied to a value that is activated already",
-        SYSTEMATIC,
-        "backward",
-        slopes.activated,
-    ),
-    Deviation(
-        "slope of another function",
-        "a slope is that of another function",
-        "pytorch #11662",
-        "backward",
-        slopes.of_another,
-    ),
-    Deviation(
-        "slope negated", "a slope has the wrong sign", SYSTEMATIC, "backward", slopes.negated
-    ),
-    Deviation(
-        "slope formula",
-        "a slope's formula is wrong",
-        SYSTEMATIC,
-        "backward",
-        slopes.other_formula,
-    ),
-    Deviation(
-        "several slopes",
-        "several slopes are wrong in the same way",
-        SYSTEMATIC,
-        "backward",
-        slopes.several,
-    ),
-    Deviation(
-        "slope lost on the way",
-        "a slope is left out in some of what is made with it",
-        SYSTEMATIC,
-        "backward",
-        reading.slope_lost,
-    ),
-    Deviation(
-        "slope of another step",
-        "a slope is taken at another step",
-        SYSTEMATIC,
-        "backward",
-        slopes.stale,
-    ),
+    *SLOPES,
     Deviation(
         "factor missing",
         "a factor of a gradient is missing",
         "fla #1071",
         "backward",
         terms.factor_missing,
+    ),
+    Deviation(
+        "gain missing",
+        "a gain is left out on the way back",
+        SYSTEMATIC,
+        "backward",
+        counts.gain_missing,
+    ),
+    Deviation(
+        "sum for a mean",
+        "on the way back a sum is taken for a mean over units, or a mean for a sum",
+        SYSTEMATIC,
+        "backward",
+        counts.count_wrong,
     ),
     Deviation(
         "factors exchanged",
@@ -229,6 +202,20 @@ FORMULAS: tuple[Deviation, ...] = (
         terms.factor_replaced,
     ),
     Deviation(
+        "column cut elsewhere",
+        "the gradients of an input and of a state are cut from one column at the wrong place",
+        "systematic: [h; x] against [x; h]",
+        "backward",
+        pairs.cut_elsewhere,
+    ),
+    Deviation(
+        "part of a value",
+        "a gradient reads a value without one of its summands",
+        SYSTEMATIC,
+        "backward",
+        reading.part_of_value,
+    ),
+    Deviation(
         "complement in a gradient",
         "a gradient reads 1 - z for z",
         SYSTEMATIC,
@@ -261,7 +248,7 @@ FORMULAS: tuple[Deviation, ...] = (
         "backward computes a value again, from the state of the step before",
         SYSTEMATIC,
         "backward",
-        recomputing.state_of_before,
+        recomputing.from_before,
     ),
     Deviation(
         "slope raised",
@@ -278,11 +265,6 @@ FORMULAS: tuple[Deviation, ...] = (
             "backward",
             families=terms.scaled(part),
         )
-        for part, what, of in (
-            ("parameters", "parameter term", "a parameter's gradient"),
-            ("inputs", "input term", "dx"),
-            ("states", "recurrent term", "what is carried back"),
-            ("backward", "inner term", "a cotangent"),
-        )
+        for part, what, of in _PARTS
     ),
 )

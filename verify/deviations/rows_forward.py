@@ -170,6 +170,20 @@ FORWARD: tuple[Deviation, ...] = (
         shaping.piecewise,
     ),
     Deviation(
+        "approximate activation",
+        "an activation is a formula that is near it",
+        "systematic: fast tanh",
+        "forward",
+        shaping.approximated,
+    ),
+    Deviation(
+        "leaky activation",
+        "an activation has a slope below zero",
+        "systematic: leaky relu",
+        "forward",
+        families=shaping.leaky,
+    ),
+    Deviation(
         "activation added",
         "an activation is added",
         SYSTEMATIC,
@@ -238,6 +252,13 @@ FORWARD: tuple[Deviation, ...] = (
         "tensorflow #11650",
         "forward",
         families=equations.value_scaled,
+    ),
+    Deviation(
+        "constant added",
+        "a constant is added to a value",
+        "systematic: an epsilon where none is needed",
+        "forward",
+        families=shaping.value_shifted,
     ),
     Deviation(
         "state clipped",

@@ -14,6 +14,7 @@ from derive.expressions import (
     add,
     apply,
     constant,
+    power,
     scale,
     times,
 )
@@ -25,13 +26,18 @@ from verify.deviations.model import Model
 __all__ = [
     "Place",
     "activation_added",
+    "activations",
+    "approximated",
     "argument_clipped",
     "clipped",
+    "groups",
+    "leaky",
     "piecewise",
     "plus",
     "relu",
     "size_of",
     "value_clipped",
+    "value_shifted",
     "with_each",
 ]
 
@@ -57,7 +63,8 @@ def clipped(z: Expr, low: Fraction | int, high: Fraction | int) -> Expr:
     return plus(add(relu(plus(z, -low)), above), low)
 
 
-def _activations(model: Model) -> list[Place]:
+def activations(model: Model) -> list[Place]:
+    """Where functions of pre-activations, and others that people write out, stand."""
     names = ("sigmoid", "tanh", "relu", "exp", "softplus")
     found = [
         (equation.name, node)
@@ -68,7 +75,7 @@ def _activations(model: Model) -> list[Place]:
     return list(dict.fromkeys(found))
 
 
-def _groups(found: Sequence[Place]) -> Iterator[tuple[str, list[Place]]]:
+def groups(found: Sequence[Place]) -> Iterator[tuple[str, list[Place]]]:
     """Each activation, all of one function, and all."""
     for name, node in found:
         yield f"{node.name} in {name}", [(name, node)]
@@ -100,7 +107,7 @@ def with_each(model: Model, chosen: Sequence[Place], change: Callable[[Apply], E
 
 def argument_clipped(model: Model) -> Iterator[Family]:
     """Arguments of activations clipped: pre-activations, or C before its tanh."""
-    for label, chosen in _groups(_activations(model)):
+    for label, chosen in groups(activations(model)):
 
         def at(number: Fraction, chosen: list[Place] = chosen) -> Model:
             bounded: Callable[[Apply], Expr] = lambda node: apply(
@@ -122,7 +129,20 @@ def value_clipped(model: Model) -> Iterator[Family]:
             ) -> Model:
                 return with_equation(model, name, clipped(value, -abs(number), abs(number)))
 
-            yield Family(f"{equation.name} clipped at {{}}", at, "threshold", (Fraction(1, 5),))
+            label = f"{equation.name} clipped at {{}}"
+            yield Family(label, at, "ceiling", (Fraction(1, 5),))
+            yield Family(label, at, "threshold", ())
+
+
+def value_shifted(model: Model) -> Iterator[Family]:
+    """A constant added to the value of each equation."""
+    for equation in model.equations.equations:
+
+        def at(number: Fraction, name: str = equation.name, value: Expr = equation.value) -> Model:
+            return with_equation(model, name, plus(value, number))
+
+        label = f"{{}} added to {equation.name}"
+        yield Family(label, at, "shift", (Fraction(1, 10**6), Fraction(1, 2)))
 
 
 def size_of(z: Expr) -> Expr:
@@ -151,13 +171,68 @@ _PIECEWISE: dict[str, tuple[tuple[str, Change], ...]] = {
 }
 
 
+def _rational(z: Expr) -> Expr:
+    """The fraction z (27 + z**2) / (27 + 9 z**2) between -3 and 3, where it is -1 and 1."""
+    z = clipped(z, -3, 3)
+    square = power(z, 2)
+    below = apply("reciprocal", plus(scale(sp.Integer(9), square), 27))
+    return times(z, plus(square, 27), below)
+
+
+def _softsign(z: Expr) -> Expr:
+    return times(z, apply("reciprocal", plus(size_of(z), 1)))
+
+
+def _half(change: Change) -> Change:
+    """What a formula for tanh gives for sigmoid: (1 + tanh(z / 2)) / 2."""
+    return lambda z: scale(_HALF, plus(change(scale(_HALF, z)), 1))
+
+
+_HALF = sp.Rational(1, 2)
+
+# Formulas in the place of both functions.
+_APPROXIMATE: tuple[tuple[str, Change], ...] = (
+    ("z (27 + z**2) / (27 + 9 z**2), cut at 3,", _rational),
+    ("z / (1 + |z|)", _softsign),
+)
+
+
+def approximated(model: Model) -> Iterator[Variant]:
+    """A formula that is near tanh in its place, or in that of sigmoid, or of both."""
+    found = [p for p in activations(model) if p[1].name in ("tanh", "sigmoid")]
+    for label, chosen in groups(found):
+        for said, change in _APPROXIMATE:
+            instead = "" if "tanh" in label else "tanh in "
+            new = with_each(model, chosen, _near(change))
+            yield Variant(f"{said} for {instead}{label}", new)
+
+
+def _near(change: Change) -> Callable[[Apply], Expr]:
+    """The formula where tanh or sigmoid stands."""
+    of = {"tanh": change, "sigmoid": _half(change)}
+    return lambda node: of[node.name](node.argument)
+
+
+def leaky(model: Model) -> Iterator[Family]:
+    """A relu with a slope below zero."""
+    for label, chosen in groups([p for p in activations(model) if p[1].name == "relu"]):
+
+        def at(number: Fraction, chosen: list[Place] = chosen) -> Model:
+            below: Change = lambda z: scale(-sp.Rational(number), relu(scale(sp.S.NegativeOne, z)))
+            return with_each(
+                model, chosen, lambda node: add(relu(node.argument), below(node.argument))
+            )
+
+        yield Family(f"slope {{}} below zero in {label}", at, "curve", (Fraction(1, 100),))
+
+
 def _of_argument(change: Change) -> Callable[[Apply], Expr]:
     return lambda node: change(node.argument)
 
 
 def piecewise(model: Model) -> Iterator[Variant]:
     """Hard sigmoid, hard tanh, one branch of a stable formula."""
-    for label, chosen in _groups([p for p in _activations(model) if p[1].name in _PIECEWISE]):
+    for label, chosen in groups([p for p in activations(model) if p[1].name in _PIECEWISE]):
         for name in dict.fromkeys(node.name for _, node in chosen):
             alone = [place for place in chosen if place[1].name == name]
             if len(alone) == len(chosen):

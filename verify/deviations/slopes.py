@@ -131,9 +131,15 @@ activated = _sloped(_ACTIVATED, _chosen)
 negated = _sloped(lambda name, z, y: scale(-1, _slope_as(name, z, y)), _chosen)
 
 _OTHERS = {"sigmoid": "tanh", "tanh": "sigmoid", "relu": "tanh"}
-of_another = _sloped(
-    lambda name, z, y: _slope_as(_OTHERS[name], z, y) if name in _OTHERS else None, _chosen
-)
+
+
+def _another(name: str, z: Expr, y: Expr) -> Expr | None:
+    if name == "softplus":  # that of sigmoid, for log sigmoid(z) = -softplus(-z)
+        return _slope_as("sigmoid", z, apply("sigmoid", z))
+    return _slope_as(_OTHERS[name], z, y) if name in _OTHERS else None
+
+
+of_another = _sloped(_another, _chosen)
 
 # What is said after the activations.
 _SEVERAL: tuple[tuple[str, Slope], ...] = (
@@ -173,16 +179,42 @@ _FORMULAS: tuple[tuple[str, Callable[[Expr], Expr]], ...] = (
     ("sigmoid(y)", lambda y: apply("sigmoid", y)),
 )
 
+_HALF = sp.Rational(1, 2)
 
-def _in_output(formula: Callable[[Expr], Expr]) -> Slope:
-    return lambda name, z, y: formula(y)
+# Of some functions: powers of what divides, and halves, lost.
+_OF_ONE: dict[str, tuple[tuple[str, Callable[[Expr], Expr]], ...]] = {
+    "reciprocal": (
+        ("-y", lambda y: scale(-1, y)),
+        ("-y**3", lambda y: scale(-1, power(y, 3))),
+    ),
+    "sqrt": (
+        ("1/2", lambda y: scale(_HALF, OneMatrix(*y.shape))),
+        ("y / 2", lambda y: scale(_HALF, y)),
+        ("2 y", lambda y: scale(2, y)),
+        ("1 / y**2", lambda y: power(apply("reciprocal", y), 2)),
+        ("1 / (2 y**2)", lambda y: scale(_HALF, power(apply("reciprocal", y), 2))),
+    ),
+}
+
+
+def _in_output(formula: Callable[[Expr], Expr], of: str = "") -> Slope:
+    return lambda name, z, y: formula(y) if of in ("", name) else None
+
+
+# Applied to a cotangent that has been multiplied by it already.
+_TWICE: Slope = lambda name, z, y: power(_slope_as(name, z, y), 2)
 
 
 def other_formula(model: Model) -> Iterator[Variant]:
-    """Half of a formula, or one with a wrong sign."""
-    for text, formula in _FORMULAS:
-        for variant in _sloped(_in_output(formula), _chosen)(model):
+    """Half of a formula, one with a wrong sign, the right one twice."""
+    rows = [(text, _in_output(formula)) for text, formula in _FORMULAS]
+    for of, formulas in _OF_ONE.items():
+        rows += [(text, _in_output(formula, of)) for text, formula in formulas]
+    for text, wrong in rows:
+        for variant in _sloped(wrong, _chosen)(model):
             yield replace(variant, label=f"{variant.label}, slope {text}")
+    for variant in _sloped(_TWICE, _chosen)(model):
+        yield replace(variant, label=f"{variant.label}, the slope twice")
 
 
 def stale(model: Model) -> Iterator[Variant]:

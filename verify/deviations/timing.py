@@ -1,6 +1,7 @@
 """Backward reads the right thing of the wrong step."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +15,21 @@ from verify.deviations.model import Model, Steps
 from verify.recurrence import Field
 
 __all__ = ["carried_late", "delta_late", "overwritten", "read_early", "read_late"]
+
+# What is read where there is no step before or after: zeros, or what a list gives.
+ENDS = {
+    1: (
+        ("t+1", ""),
+        ("t+1 or 0", ", beyond a row's end too"),
+        ("t+1 or T", ", at the last step its own"),
+    ),
+    -1: (
+        ("t-1", ""),
+        ("t-1 or T", ", at the first step the last one's"),
+        ("t-1 or end", ", at the first step the final state"),
+        ("t-1 or 1", ", at the first step its own"),
+    ),
+}
 
 WHERE = {
     "parameters": "the gradients of parameters",
@@ -31,11 +47,11 @@ def _moved(model: Model, by: int) -> Iterator[Variant]:
     for part in PARTS:
         names = _read(model.derived, part) - fixed
         for name in sorted(names, key=str):
-            other = _at(name, by, states)
-            change = {name: other}
-            formulas = mapped(model.derived, _renamed(change), (part,))
-            label = f"{other.name} for {name.name} in {WHERE[part]}"
-            yield Variant(label, replace(model, formulas=formulas))
+            for other, end in _others(name, by, name in states):
+                formulas = mapped(model.derived, _renamed({name: other}), (part,))
+                said = re.sub(" or [^]]*", "", other.name)
+                label = f"{said} for {name.name} in {WHERE[part]}{end}"
+                yield Variant(label, replace(model, formulas=formulas))
 
 
 def _renamed(names: Mapping[Any, Any]) -> Callable[[Adjoint, Term], Expr]:
@@ -43,19 +59,23 @@ def _renamed(names: Mapping[Any, Any]) -> Callable[[Adjoint, Term], Expr]:
 
 
 def _read(g: Gradients, part: str) -> set[Name]:
-    """Values of forward that a part reads."""
+    """Values of forward that a part reads at its own step."""
     found = {
         leaf for a in getattr(g, part) for t in a.terms for leaf in t.value.atoms(MatrixSymbol)
     }
-    return {n for n in found if not n.name.startswith(("bar(", "carry(")) and n.name != "dy"}
+    lagged = {s.before for s in g.cell.states}
+    return {n for n in found if n in lagged or not re.match(r"bar\(|carry\(|dy$|.*\[", n.name)}
 
 
-def _at(name: Name, by: int, states: Collection[Name]) -> Name:
-    """v[t+1] or v[t-1]; of a lagged state its value now, or one step further back."""
-    if name in states:
-        stem = name.name.partition("[")[0]
-        return MatrixSymbol(stem if by > 0 else f"{lag(stem)}[t-1]", *name.shape)
-    return MatrixSymbol(f"{name.name}[t{by:+d}]", *name.shape)
+def _others(name: Name, by: int, state: bool) -> Iterator[tuple[Name, str]]:
+    """v[t+1] or v[t-1]; of a lagged state its value now or two steps on, or one further back."""
+    stem = name.name.partition("[")[0]
+    if state and by > 0:
+        yield MatrixSymbol(stem, *name.shape), ""
+    for place, end in ENDS[by]:
+        if state or place != "t-1 or end":
+            stays = stem if by > 0 else lag(stem) if state else name.name
+            yield MatrixSymbol(f"{stays}[{place}]", *name.shape), end
 
 
 def read_late(model: Model) -> Iterator[Variant]:
@@ -86,11 +106,16 @@ def overwritten(model: Model) -> Iterator[Variant]:
         read |= {n.name for n in _read(model.derived, part)}
     fixed = {p.name for p in model.equations.parameters}
     for name in sorted(read - fixed):
+        stem, _, lagged = name.partition("[")
+        for last in (name, stem) if lagged else (name,):
 
-        def spoil(field: Field, known: Steps, sizes: Sizes, name: str = name) -> Steps:
-            return [step | {name: known[-1][name]} for step in known]
+            def spoil(
+                field: Field, known: Steps, sizes: Sizes, name: str = name, last: str = last
+            ) -> Steps:
+                return [step | {name: known[-1][last]} for step in known]
 
-        yield Variant(name, replace(model, tape=(*model.tape, spoil)))
+            label = name if last == name else f"{name}, the final {last}"
+            yield Variant(label, replace(model, tape=(*model.tape, spoil)))
 
 
 def carried_late(model: Model) -> Iterator[Variant]:

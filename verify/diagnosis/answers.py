@@ -69,8 +69,13 @@ class Diagnosis:
     @property
     def explained(self) -> bool:
         """Whether the causes account for all that is wrong."""
+        return bool(self.causes) and not self.unexplained
+
+    @property
+    def unexplained(self) -> tuple[str, ...]:
+        """The wrong results that no cause accounts for."""
         found = {name for cause in self.causes for name in cause.explains}
-        return bool(self.causes) and set(self.wrong) <= found
+        return tuple(name for name in self.wrong if name not in found)
 
     @property
     def computed(self) -> bool:
@@ -100,9 +105,8 @@ def told(found: Diagnosis, cell: str) -> list[str]:
         lines.append(f"  it could not be made: {found.failed}")
     elif not found.causes:
         lines.append("  none of the known deviations explains it")
-    elif not found.explained and found.wrong:
-        names = {name for cause in found.causes for name in cause.explains}
-        rest = ", ".join(n for n in found.wrong if n not in names)
+    elif found.unexplained:
+        rest = ", ".join(found.unexplained)
         lines.append(f"  not explained by a known deviation: {rest}")
     lines += [f"  symptom, no cause: {symptom}" for symptom in found.symptoms]
     return lines

@@ -1,15 +1,18 @@
 """How calls misbehave: known ways are tried, and compared by how they fail the same property."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
 
 from derive.gradients import Gradients
 from verify.deviations.deviation import Deviation, Variant
 from verify.deviations.machine import kernel_of
 from verify.deviations.model import Model
 from verify.kernels import Example, Kernel
-from verify.properties import PROPERTIES, Failure, Trial
+from verify.properties import PROPERTIES, BrokenError, Failure, Trial
 
-__all__ = ["misbehaving"]
+__all__ = ["misbehaving", "parameters_kept"]
 
 JUDGED = frozenset(p.name for p in PROPERTIES)
 
@@ -46,6 +49,20 @@ def misbehaving(
             if seen is not None and _alike(seen, again):
                 found.append((row, variant, name))
     yield from found or ((row, None, name) for row, name in plainly)
+
+
+def parameters_kept(kernel: Kernel, example: Example, derived: Gradients) -> bool:
+    """Whether forward gives the same for all parameters times 5/4."""
+    more = {n: np.asarray(a * a.dtype.type(1.25)) for n, a in example.params.items()}
+    trial = Trial(kernel, example, derived)
+    try:
+        first = trial.forward(example).values
+        second = trial.forward(replace(example, params=more)).values
+    except BrokenError:
+        return False
+    read = any(np.any(a) for a in more.values())
+    same = all(np.array_equal(a, second[n]) for n, a in first.items())
+    return read and same and bool(np.any(first["y"]))
 
 
 def _failure(kernel: Kernel, name: str, example: Example, derived: Gradients) -> Failure | None:

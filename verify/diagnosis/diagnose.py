@@ -20,8 +20,8 @@ from verify.deviations.following import stored, unaware
 from verify.deviations.machine import predicted
 from verify.deviations.model import Model
 from verify.diagnosis.answers import Answer, Cause, Diagnosis
-from verify.diagnosis.behaving import misbehaving
-from verify.diagnosis.candidates import Candidate, Candidates, chosen
+from verify.diagnosis.behaving import misbehaving, parameters_kept
+from verify.diagnosis.candidates import Candidate, Candidates
 from verify.diagnosis.conditions import condition
 from verify.diagnosis.estimates import ESTIMATES, SLOW
 from verify.diagnosis.library import Library
@@ -33,6 +33,7 @@ from verify.diagnosis.observing import (
     outside,
 )
 from verify.diagnosis.proportional import proportional
+from verify.diagnosis.sifting import chosen
 from verify.diagnosis.symptoms import symptoms
 from verify.kernels import Example, Kernel
 from verify.precisions import lower
@@ -108,6 +109,9 @@ def behaviour(
         cause = Cause(row.name, row.cause, label, row.by_design, ())
         more.setdefault((row.name, label), (cause, []))[1].append(name)
     causes = [replace(cause, explains=tuple(names)) for cause, names in more.values()]
+    if "values" in failed and parameters_kept(kernel, failed["values"], gradients(library.cell)):
+        row = next(r for r in conduct if r.name == "parameters not read")
+        causes.insert(0, Cause(row.name, row.cause, "", False, found.wrong or ("values",)))
     return replace(found, causes=(*found.causes, *causes))
 
 
@@ -225,7 +229,8 @@ class _Work:
         if not fine or not wrong:
             return []
         only = condition([o.example for o in wrong], [o.example for o in fine])
-        return [(c, only) for c in candidates.explaining(wrong, names)] if only else []
+        some = candidates.explaining(wrong, names) if only else []
+        return [(c, only) for c in some if c.variant.model.precision is base or self.lowered]
 
     def ordered(self, names: frozenset[str]) -> list[Observation]:
         """What is wrong in most results comes first, of those what is short: it sifts."""
@@ -239,7 +244,8 @@ class _Work:
         """Whether errors are those of a lower precision: bounds alone excuse any small one."""
         backwards = any(n.startswith("d ") for o in self.seen for n in o.results)
         examples = [o.example for o in self.seen]
-        return bool(detect(self.kernel, self.derived, examples, backwards=backwards))
+        found = detect(self.kernel, self.derived, examples, backwards=backwards)
+        return bool(found) and not lower(found).smooth
 
     def fitted(
         self, candidates: Candidates, names: frozenset[str], slow: bool

@@ -1,13 +1,16 @@
 """Free numbers of deviations, estimated from what an implementation gives."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 
 from verify.deviations.deviation import Family
-from verify.deviations.machine import quick
+from verify.deviations.machine import quick, quick_run
 from verify.deviations.model import Model
+from verify.deviations.one_step import OneStep
 from verify.diagnosis.observing import Observation, flat
 from verify.kernels import Array
 
@@ -17,6 +20,9 @@ Estimate = Callable[[Family, Model, Sequence[Observation], frozenset[str]], Iter
 
 # Where a curve is tried first, and how often it is followed to its root.
 STARTS, ROUNDS = (-1.0, 0.25, 0.6, 1.0, 2.0, 4.0), 12
+
+# A number is said if it is so many times larger than what rounding may make of nothing.
+SHARP = 4
 
 # Thresholds that people write, where nothing tells one.
 USUAL = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 16, 20, 25, 30, 32, 40, 45, 50, 60, 64, 80, 88, 100)
@@ -58,9 +64,26 @@ def _column(seen: Mapping[str, Array], names: Sequence[str]) -> Array:
     return np.concatenate([np.ravel(seen[n]).astype(np.float64) for n in names])
 
 
-def _run(model: Model, o: Observation, names: Sequence[str]) -> Array:
-    backwards = any(n.startswith("d ") for n in names)
-    return _column(flat(quick(model, o.example, backwards)), names)
+@dataclass(frozen=True)
+class _Runs:
+    """What models give on an example, in some results."""
+
+    o: Observation
+    names: Sequence[str]
+    step: OneStep | None
+
+    @classmethod
+    def of(cls, base: Model, o: Observation, names: Sequence[str]) -> "_Runs":
+        fits = OneStep.fits(base, o.example)
+        return cls(o, names, OneStep(base, quick_run(base, o.example)) if fits else None)
+
+    def __call__(self, model: Model) -> Array:
+        if self.step is not None and self.step.knows(model):
+            value = self.step.asked(model)
+            with suppress(KeyError):  # it reads another step
+                return _column({n: value(n) for n in self.names}, self.names)
+        backwards = any(n.startswith("d ") for n in self.names)
+        return _column(flat(quick(model, self.o.example, backwards)), self.names)
 
 
 def _shortest(seen: Sequence[Observation], names: frozenset[str]) -> Observation | None:
@@ -90,7 +113,8 @@ def affine(
     if o is None or o.example.steps != 1:
         return
     kept = sorted(names & o.results.keys())
-    zero, one = (_run(family.at(Fraction(k)), o, kept) for k in (0, 1))
+    run = _Runs.of(base, o, kept)
+    zero, one = (run(family.at(Fraction(k))) for k in (0, 1))
     got = _column(o.results, kept)
     error = _error(o, kept, got)
     top, bottom = got - zero, one - zero
@@ -113,7 +137,7 @@ def _curve(*starts: float) -> Estimate:
     def estimate(
         family: Family, base: Model, seen: Sequence[Observation], names: frozenset[str]
     ) -> Iterator[Fraction]:
-        yield from _root(family, seen, names, starts)
+        yield from _root(family, base, seen, names, starts)
 
     return estimate
 
@@ -122,23 +146,27 @@ def _threshold(
     family: Family, base: Model, seen: Sequence[Observation], names: frozenset[str]
 ) -> Iterator[Fraction]:
     """As a curve, where something is clipped; else what people write."""
-    found = list(_root(family, seen, names, STARTS[1:]))
+    found = list(_root(family, base, seen, names, STARTS[1:]))
     yield from found or (Fraction(number) for number in USUAL)
 
 
 def _root(
-    family: Family, seen: Sequence[Observation], names: frozenset[str], starts: Sequence[float]
+    family: Family,
+    base: Model,
+    seen: Sequence[Observation],
+    names: frozenset[str],
+    starts: Sequence[float],
 ) -> Iterator[Fraction]:
     o = _shortest(seen, names)
     if o is None:
         return
     kept = sorted(names & o.results.keys())
     got = _column(o.results, kept)
-    error, tried = _error(o, kept, got), set()
+    error, tried, run = _error(o, kept, got), set(), _Runs.of(base, o, kept)
     for start in starts:
         number, step, before = start, 1e-6, np.inf
         for _ in range(ROUNDS):
-            here, there = (_run(family.at(Fraction(c)), o, kept) for c in (number, number + step))
+            here, there = (run(family.at(Fraction(c))) for c in (number, number + step))
             slope = (there - here) / step
             size = float(slope @ slope)
             if not np.isfinite(size) or size == 0:
@@ -153,11 +181,13 @@ def _root(
             before = left
         if number == 0 or not np.isfinite(number):
             continue
-        off = np.abs(_run(family.at(Fraction(number)), o, kept) - got)
+        off = np.abs(run(family.at(Fraction(number))) - got)
         if not bool((off <= 1e-9 * np.abs(got).max() + error).all()):
             continue
         with np.errstate(all="ignore"):
             reach = float(np.nanmin(np.where(slope != 0, error / np.abs(slope), np.inf)))
+        if reach > abs(number) / SHARP:  # it would be known to less than a digit
+            continue
         found = _near(number, max(reach, 1e-15 * abs(number)))
         if found not in tried:
             tried.add(found)
@@ -222,11 +252,12 @@ def _norm(together: bool) -> Estimate:
 
 
 # Those that run a model many times.
-SLOW = ("curve", "small", "threshold")
+SLOW = ("curve", "shift", "small", "threshold")
 
 ESTIMATES: Mapping[str, Estimate] = {
     "affine": affine,
     "curve": _curve(*STARTS),
+    "shift": _curve(1e-6, 0.5, -0.5),
     "small": _curve(1e-6),
     "threshold": _threshold,
     "ceiling": _ceiling(lambda base, names: [[n] for n in names]),

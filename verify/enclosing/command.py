@@ -118,7 +118,7 @@ def examples_of(
 
 def _size(text: str) -> tuple[str, int]:
     name, _, number = text.partition("=")
-    if not (number.isdecimal() and 0 < int(number) < 10_000):
+    if not (number.isdecimal() and len(number) < 10 and 0 < int(number) < 10_000):
         raise UsageError(f"--size {one_line(text, 40)}: expected a size and its number, as n=4")
     return name, int(number)
 

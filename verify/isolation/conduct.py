@@ -105,6 +105,11 @@ def _variables(before: Mapping[str, str], now: Mapping[str, str]) -> str:
     return f": {', '.join(sorted(names))}"
 
 
+def _own_environment() -> dict[str, str]:
+    """All but what PyTorch's compiler notes there for itself when it is first imported."""
+    return {n: v for n, v in os.environ.items() if not n.startswith("TORCHINDUCTOR_")}
+
+
 def _environment(values: Mapping[str, str]) -> None:
     os.environ.clear()
     os.environ.update(values)
@@ -119,9 +124,7 @@ WATCHED: tuple[Watched, ...] = (
     Watched("NumPy's random state", _numpy_state, _set_numpy_state, shown=_SILENT, loading=True),
     Watched("Python's random state", random.getstate, random.setstate, shown=_SILENT, loading=True),
     Watched("the working directory", os.getcwd, os.chdir),
-    Watched(
-        "the environment", lambda: dict(os.environ), _environment, shown=_variables, loading=True
-    ),
+    Watched("the environment", _own_environment, _environment, shown=_variables, loading=True),
     Watched("the recursion limit", sys.getrecursionlimit, sys.setrecursionlimit),
     Watched(
         "torch's random state",

@@ -22,6 +22,8 @@ class Property:
         needs: whether the check calls `backward`.
         every: judged on every so many examples only, where a check is expensive.
         first: whether it judges that there is a result at all.
+        refusable: whether an implementation may refuse what is asked, if it does so aloud: that is
+            said, and is no failure.
     """
 
     name: str
@@ -30,6 +32,7 @@ class Property:
     check: Check
     every: int = 1
     first: bool = False
+    refusable: bool = False
 
     def judge(self, trial: Trial) -> Failure | Skip | None:
         """The check, where a call that breaks is a failure as well."""
@@ -41,8 +44,17 @@ class Property:
         try:
             return self.check(trial)
         except BrokenError as error:
-            refused = isinstance(error.raised, NotImplementedError)
-            return _absent(error) if refused else error.failure
+            if isinstance(error.raised, NotImplementedError):
+                return _absent(error)
+            if self.refusable and _raised(error):
+                return Skip(f"refused: {error.failure.message}")
+            return error.failure
+
+
+def _raised(error: BrokenError) -> bool:
+    """Whether an exception came, or nothing of that shape; not a crash, a hang or an exit."""
+    said = str(getattr(error.raised, "finding", "raised"))
+    return said.startswith("raised") and not isinstance(error.raised, SystemExit)
 
 
 def _absent(error: BrokenError) -> Skip:

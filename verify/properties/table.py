@@ -261,6 +261,7 @@ PROPERTIES: tuple[Property, ...] = (
         "forward",
         conduct.strided,
         every=2,
+        refusable=True,
     ),
     Property(
         "strides gradients",
@@ -268,6 +269,7 @@ PROPERTIES: tuple[Property, ...] = (
         "backward",
         conduct.strided_gradients,
         every=2,
+        refusable=True,
     ),
     Property(
         "no steps",
@@ -275,6 +277,7 @@ PROPERTIES: tuple[Property, ...] = (
         "forward",
         conduct.no_steps,
         every=8,
+        refusable=True,
     ),
     Property(
         "no steps gradients",
@@ -282,6 +285,7 @@ PROPERTIES: tuple[Property, ...] = (
         "backward",
         conduct.no_steps_gradients,
         every=8,
+        refusable=True,
     ),
     Property(
         "no rows",
@@ -289,6 +293,7 @@ PROPERTIES: tuple[Property, ...] = (
         "forward",
         conduct.no_batch,
         every=8,
+        refusable=True,
     ),
     Property(
         "no rows gradients",
@@ -296,6 +301,7 @@ PROPERTIES: tuple[Property, ...] = (
         "backward",
         conduct.no_batch_gradients,
         every=8,
+        refusable=True,
     ),
     Property(
         "states read",

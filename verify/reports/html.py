@@ -61,8 +61,16 @@ def _head(report: Report) -> Iterator[str]:
         for k, cause in enumerate(found.causes):
             label = "likely cause" if k == 0 else "" if k > 1 else "others"
             yield f"<dt>{label}</dt><dd>{escape(cause.text)} {_explains(cause.explains)}</dd>"
-        if not found.causes:
+        if found.failed:
+            yield f"<dt>no diagnosis</dt><dd>{escape(found.failed)}</dd>"
+        elif not found.causes:
             yield "<dt>likely cause</dt><dd>none of the known deviations explains it</dd>"
+        elif found.unexplained:
+            names = escape(", ".join(found.unexplained))
+            yield f"<dt>not explained by a known deviation</dt><dd>{names}</dd>"
+        for k, symptom in enumerate(found.symptoms):
+            label = "" if k else "symptoms, no causes"
+            yield f"<dt>{label}</dt><dd>{escape(symptom)}</dd>"
         yield "</dl></div>"
     if report.findings:
         yield f"<p>Again: <code>{escape(again(report))}</code></p>"

@@ -307,12 +307,31 @@ Proof.
   assert (C := cosh_pos x). assert (T : tanh x * cosh x = sinh x) by (unfold tanh; field; lra).
   unfold sinh, cosh in *. generalize (exp_pos (- x)) (exp_pos x). split; nra.
 Qed.
+Lemma heaviside_range x : 0 <= heaviside x <= 1.
+Proof. unfold heaviside. cases. Qed.
+Lemma sgn_range x : -1 <= sgn x <= 1.
+Proof. unfold sgn. cases. Qed.
 Lemma sigm_slope_range x : 0 < sigm x * (1 - sigm x) <= / 4.
 Proof.
   generalize (sigm_range x) (Rle_0_sqr (sigm x - / 2)). unfold Rsqr. intros. split; [nra | lra].
 Qed.
 Lemma tanh_slope_range x : 0 < 1 - tanh x ^ 2 <= 1.
 Proof. generalize (tanh_range x) (Rle_0_sqr (tanh x)). unfold Rsqr. intros. split; nra. Qed.
+
+Lemma sigm_steep x : Rabs (sigm x * (1 - sigm x)) <= / 4.
+Proof. generalize (sigm_slope_range x). intros. rewrite Rabs_right; lra. Qed.
+Lemma tanh_steep x : Rabs (1 - tanh x ^ 2) <= 1.
+Proof. generalize (tanh_slope_range x). intros. rewrite Rabs_right; lra. Qed.
+Lemma softplus_steep x : Rabs (sigm x) <= 1.
+Proof. generalize (sigm_range x). intros. rewrite Rabs_right; lra. Qed.
+Lemma sin_steep x : Rabs (cos x) <= 1.
+Proof. apply Rabs_le. generalize (COS_bound x). lra. Qed.
+Lemma cos_steep x : Rabs (-1 * sin x) <= 1.
+Proof. apply Rabs_le. generalize (SIN_bound x). lra. Qed.
+Lemma relu_steep x : Rabs (heaviside x) <= 1.
+Proof. apply Rabs_le. generalize (heaviside_range x). lra. Qed.
+Lemma absolute_steep x : Rabs (sgn x) <= 1.
+Proof. apply Rabs_le. generalize (sgn_range x). lra. Qed.
 
 (* ---------- curves of matrices, and their derivatives ---------- *)
 
@@ -473,6 +492,10 @@ Section BPTT.
     | O => ds0
     | Datatypes.S t' => dstep p (xs t') (run p xs s0 t') dp (dxs t') (drun p xs s0 dp dxs ds0 t')
     end.
+
+  Lemma run_chain p xs s0 k T :
+    run p xs s0 (k + T) = run p (fun t => xs (k + t)%nat) (run p xs s0 k) T.
+  Proof. induction T; [now rewrite Nat.add_0_r|]. rewrite Nat.add_succ_r. simpl. now rewrite IHT. Qed.
 
   (* The sweep over the steps before T, when `carry` arrives at the state T. *)
   Fixpoint gradP p xs s0 (dy : nat -> Y) (T : nat) (carry : S) : P :=
@@ -646,24 +669,126 @@ Proof.
   apply G. lia.
 Qed.
 
-(* An additive memory whose factor is a gate and whose increment is below one in size. *)
-Lemma memory_step k c w M : 0 < k < 1 -> -1 < w < 1 -> Rabs c <= M -> Rabs (k * c + w) <= M + 1.
+(* ---------- bounds at the corners of a box ----------
+   A polynomial that is of degree one in each of its variables is largest at a corner. *)
+
+Lemma abs_le e M : e <= M -> - e <= M -> Rabs e <= M.
+Proof. intros. apply Rabs_le. lra. Qed.
+Lemma abs_lt e M : e < M -> - e < M -> Rabs e < M.
+Proof. intros. apply Rabs_def1; lra. Qed.
+Lemma abs_le_inv e M : Rabs e <= M -> - M <= e <= M.
+Proof. unfold Rabs. destruct (Rcase_abs e); lra. Qed.
+Lemma corner_le F l u x M : l <= x <= u -> (forall y, F y = F 0 + y * (F 1 - F 0)) ->
+  F l <= M -> F u <= M -> F x <= M.
 Proof.
-  intros [A B] [D E] H. apply Rabs_le. assert (- M <= c <= M) by (unfold Rabs in H; destruct (Rcase_abs c); lra).
-  assert (0 <= M) by lra. split; nra.
+  intros H L A B. rewrite (L x). rewrite (L l) in A. rewrite (L u) in B.
+  generalize (F 0) (F 1 - F 0) A B. intros c d. destruct (Rle_dec 0 d); nra.
 Qed.
-Lemma blend_step k c w M : 0 < k < 1 -> Rabs w <= M -> Rabs c <= M -> Rabs (k * c + (1 - k) * w) <= M.
+Lemma corner_lt F l u x M : l < x < u -> (forall y, F y = F 0 + y * (F 1 - F 0)) ->
+  F l <= M -> F u <= M -> F l < M \/ F u < M -> F x < M.
 Proof.
-  intros [A B] W H. apply Rabs_le.
-  assert (- M <= c <= M) by (unfold Rabs in H; destruct (Rcase_abs c); lra).
-  assert (- M <= w <= M) by (unfold Rabs in W; destruct (Rcase_abs w); lra).
-  split; nra.
+  intros H L A B. rewrite (L x). rewrite (L l) in A |- *. rewrite (L u) in B |- *.
+  generalize (F 0) (F 1 - F 0) A B. intros c d. intros A' B' [C|C].
+  - destruct (Rle_dec 0 d); nra.
+  - destruct (Rle_dec 0 d); nra.
+Qed.
+Ltac inside H l x u := let K := fresh in assert (K : l <= x <= u) by lra; clear H.
+Ltac closed := repeat match goal with
+  | H : ?l < ?x < ?u |- _ => inside H l x u
+  | H : ?l < ?x <= ?u |- _ => inside H l x u
+  | H : ?l <= ?x < ?u |- _ => inside H l x u end.
+Ltac corners := match goal with
+  | H : ?l <= ?x <= ?u |- ?e <= ?m => lazymatch e with context [x] =>
+      lazymatch eval pattern x in e with ?F _ =>
+        apply (corner_le F l u x m H); [intros; ring | cbv beta; corners | cbv beta; corners] end end
+  | |- _ => lra end.
+Ltac at_corners := closed; first [apply abs_le; corners | corners].
+Ltac strict_corners := match goal with
+  | H : ?l < ?x < ?u |- ?e < ?m => lazymatch e with context [x] =>
+      lazymatch eval pattern x in e with ?F _ =>
+        apply (corner_lt F l u x m H);
+          [ intros; ring | cbv beta; closed; corners | cbv beta; closed; corners
+          | cbv beta; first [left; strict_corners | right; strict_corners] ] end end
+  | |- _ => lra end.
+Ltac strictly_at_corners := apply abs_lt; strict_corners.
+
+(* Exponentials of what is at most 0, by the signs of what stands in relu. *)
+Lemma exp_at_most_one e : e <= 0 -> 0 < exp e <= 1.
+Proof.
+  intros H. split; [apply exp_pos|]. rewrite <- exp_0. destruct (Rle_lt_or_eq_dec e 0 H).
+  - left. apply exp_increasing. assumption.
+  - subst. lra.
+Qed.
+Ltac by_signs :=
+  repeat match goal with |- context [exp ?e] => generalize (exp_pos e); generalize (exp e); intros end;
+  unfold relu; cases.
+
+(* Gates sigm a and 1 - sigm (a - b), b >= 0: the least bound of the state is exp b. *)
+Lemma shifted_gate a b : 0 <= b -> 0 < 1 - sigm (a - b) <= exp b * (1 - sigm a).
+Proof.
+  intros H. generalize (sigm_range (a - b)). split; [lra|]. unfold sigm, Rminus at 1.
+  replace (exp (- (a - b))) with (exp b * exp (- a)) by (rewrite <- exp_plus; f_equal; ring).
+  assert (1 <= exp b) by (destruct (Rle_lt_or_eq_dec 0 b H);
+    [rewrite <- exp_0; left; apply exp_increasing; assumption | subst; rewrite exp_0; lra]).
+  assert (P := exp_pos (- a)). set (e := exp (- a)) in *. set (q := exp b) in *.
+  replace (1 + - / (1 + q * e)) with (q * e * / (1 + q * e)) by (field; nra).
+  replace (q * (1 - / (1 + e))) with (q * e * / (1 + e)) by (field; lra).
+  apply Rmult_le_compat_l; [nra|]. apply Rinv_le_contravar; nra.
+Qed.
+Lemma shifted_step a b g s M : 0 <= b -> -1 < g < 1 -> exp b <= M -> Rabs s <= M ->
+  Rabs (sigm a * s + (1 - sigm (a - b)) * g) <= M.
+Proof.
+  intros H G B S. assert (Q := shifted_gate a b H). assert (R := sigm_range a).
+  eapply Rle_trans; [apply Rabs_triang|]. rewrite !Rabs_mult.
+  rewrite (Rabs_right (sigm a)), (Rabs_right (1 - sigm (a - b))) by lra.
+  assert (Rabs g <= 1) by (apply Rabs_le; lra). generalize (Rabs_pos g) (Rabs_pos s). nra.
+Qed.
+Lemma shifted_least b G : G < exp b -> exists a g, -1 < g < 1 /\
+  G < sigm a * G + (1 - sigm (a - b)) * g.
+Proof.
+  intros H. assert (P := exp_pos b). destruct (Rle_dec G 0) as [N|N].
+  - exists 0, (/ 2). split; [lra|]. generalize (sigm_range 0) (sigm_range (0 - b)). nra.
+  - (* with y = exp a, what is added is g / (1 + y / exp b), and what is lost G / (1 + y) *)
+    set (q := exp b) in *. set (g := (G + q) / (2 * q)).
+    assert (K : g * q = (G + q) / 2) by (unfold g; field; lra).
+    assert (0 < g < 1) by (split; [apply Rmult_lt_reg_r with q; lra | apply Rmult_lt_reg_r with q; lra]).
+    set (y := 2 * q * G / (q - G)). assert (Y : y * (q - G) = 2 * q * G) by (unfold y; field; lra).
+    assert (0 < y) by (apply Rmult_lt_reg_r with (q - G); [lra|]; rewrite Y; nra).
+    exists (ln y), g. split; [lra|]. unfold sigm.
+    replace (exp (- ln y)) with (/ y) by (rewrite exp_Ropp, exp_ln; auto).
+    replace (exp (- (ln y - b))) with (q / y).
+    2: { replace (- (ln y - b)) with (b + - ln y) by ring.
+         rewrite exp_plus, exp_Ropp, exp_ln by assumption. reflexivity. }
+    apply Rminus_gt_0_lt.
+    replace (/ (1 + / y) * G + (1 - / (1 + q / y)) * g - G)
+      with ((g * q * (1 + y) - G * (q + y)) * / ((q + y) * (1 + y))) by (field; lra).
+    apply Rmult_lt_0_compat; [rewrite K; nra | apply Rinv_0_lt_compat; nra].
+Qed.
+
+(* A state that is kept by a factor of at most k, and moved by at most B. *)
+Lemma forget_step a b s k B : - a <= 0 -> a <= k -> Rabs b <= B ->
+  0 <= k /\ Rabs (a * s + b) <= k * Rabs s + B.
+Proof.
+  intros P H R. split; [lra|]. eapply Rle_trans; [apply Rabs_triang|]. rewrite Rabs_mult.
+  rewrite (Rabs_right a) by lra. generalize (Rabs_pos s). nra.
+Qed.
+Lemma forget_over_T (a : nat -> R) k B T : k < 1 ->
+  (forall t, (t < T)%nat -> 0 <= k /\ a (S t) <= k * a t + B) ->
+  a T <= k ^ T * a 0%nat + B * ((1 - k ^ T) / (1 - k)).
+Proof.
+  intros K. induction T; intros H; [simpl; unfold Rdiv; lra|].
+  destruct (H T ltac:(lia)) as [P Q]. assert (I := IHT (fun t Ht => H t ltac:(lia))).
+  eapply Rle_trans; [exact Q|]. apply (Rmult_le_compat_l k) in I; [|exact P].
+  assert (E : k ^ S T * a 0%nat + B * ((1 - k ^ S T) / (1 - k))
+    = k * (k ^ T * a 0%nat + B * ((1 - k ^ T) / (1 - k))) + B) by (simpl; field; lra).
+  lra.
 Qed.
 
 (* ---------- what stands still drops out ---------- *)
 
 Ltac extensional := apply functional_extensionality; intros i;
-  apply functional_extensionality; intros j; unfold madd, hprod, mscale, mtr, mzero, mconst; ring.
+  apply functional_extensionality; intros j; unfold madd, hprod, mscale, mtr, mzero, mconst;
+  first [ring | field].
 Lemma add_still_l A : (mzero + A)%mat = A. Proof. extensional. Qed.
 Lemma add_still_r A : (A + mzero)%mat = A. Proof. extensional. Qed.
 Lemma hprod_still_l A : (mzero * A)%mat = mzero. Proof. extensional. Qed.
@@ -710,5 +835,52 @@ Ltac sums :=
     | |- ?a ^ ?k = ?b ^ ?k => apply (f_equal (fun y => y ^ k)); sums
     | |- ?A ?a ?j = ?A ?b ?j => replace a with b by lia; reflexivity
     | |- ?f ?a = ?f ?b => apply (f_equal f); sums
-    end ].
+    end | field ].
 Ltac entry := intros ?i ?j ?Hi ?Hj; only_index; unfold_entries; sums.
+
+(* ---------- entries that are sums and products of what is positive ---------- *)
+
+Lemma softplus_pos x : 0 < softplus x.
+Proof.
+  unfold softplus. rewrite <- ln_1. apply ln_increasing; [lra|]. generalize (exp_pos x). lra.
+Qed.
+Lemma tanh_pos x : 0 < x -> 0 < tanh x.
+Proof.
+  intros H. unfold tanh. apply Rmult_lt_0_compat; [|apply Rinv_0_lt_compat; apply cosh_pos].
+  unfold sinh. assert (exp (- x) < exp x) by (apply exp_increasing; lra). lra.
+Qed.
+Lemma relu_pos x : 0 < x -> 0 < relu x.
+Proof. intros. unfold relu. cases. Qed.
+Lemma absolute_pos x : 0 < x -> 0 < absolute x.
+Proof. intros. unfold absolute. cases. Qed.
+Lemma bsum_nonneg n f : (forall i, (i < n)%nat -> 0 <= f i) -> 0 <= bsum n f.
+Proof. intros H. rewrite <- (bsum_zero n (fun _ => 0)) by auto. apply bsum_le. exact H. Qed.
+Ltac positive := lazymatch goal with
+  | |- 0 < 1 + -1 * sigm ?a => generalize (sigm_range a); lra
+  | |- 0 < _ + _ => first [ apply Rplus_lt_0_compat; positive
+      | apply Rplus_le_lt_0_compat; [not_negative | positive]
+      | apply Rplus_lt_le_0_compat; [positive | not_negative] ]
+  | |- 0 < _ * _ => apply Rmult_lt_0_compat; positive
+  | |- 0 < _ ^ _ => apply pow_lt; positive
+  | |- 0 < / _ => apply Rinv_0_lt_compat; positive
+  | |- 0 < bsum _ _ => apply bsum_pos; [intros; cbv beta; positive | lia]
+  | |- 0 < exp _ => apply exp_pos
+  | |- 0 < sigm ?a => exact (proj1 (sigm_range a))
+  | |- 0 < softplus _ => apply softplus_pos
+  | |- 0 < tanh _ => apply tanh_pos; positive
+  | |- 0 < relu _ => apply relu_pos; positive
+  | |- 0 < absolute _ => apply absolute_pos; positive
+  | |- 0 < sqrt _ => apply sqrt_lt_R0; positive
+  | |- 0 < INR _ => apply lt_0_INR; lia
+  | |- 0 < _ => lra end
+with not_negative := lazymatch goal with
+  | |- 0 <= ?a * ?a => exact (Rle_0_sqr a)
+  | |- 0 <= _ ^ 2 => apply pow2_ge_0
+  | |- 0 <= _ * _ => apply Rmult_le_pos; not_negative
+  | |- 0 <= _ + _ => apply Rplus_le_le_0_compat; not_negative
+  | |- 0 <= bsum _ _ => apply bsum_nonneg; intros; cbv beta; not_negative
+  | |- 0 <= _ => left; positive end.
+Ltac away_from_zero := lazymatch goal with
+  | |- _ < _ => positive
+  | |- ?a <> 0 => first [ apply Rgt_not_eq; red; positive
+      | apply Rmult_integral_contrapositive_currified; [lra | apply Rgt_not_eq; red; positive] ] end.

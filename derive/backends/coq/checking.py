@@ -13,9 +13,11 @@ from derive.errors import UsageError
 
 __all__ = ["AXIOMS", "Checked", "check", "installed"]
 
-# Of Coq's real numbers, and that functions are equal if their values are.
+# Of Coq's real numbers; that functions are equal if their values are; and the excluded middle, on
+# which Coq's mean value theorem and so its logarithm rest.
 AXIOMS = frozenset(
     {
+        "Classical_Prop.classic",
         "ClassicalDedekindReals.sig_not_dec",
         "ClassicalDedekindReals.sig_forall_dec",
         "FunctionalExtensionality.functional_extensionality_dep",

@@ -7,9 +7,12 @@ from typing import Any
 
 from derive import zoo
 from derive.backends.coq.checking import Checked, check
+from derive.backends.coq.claims import Settled, claims_of
+from derive.backends.coq.instances import meaningful
 from derive.backends.coq.module import coq_source
 from derive.backends.coq.specifications import specified
 from derive.cell import Cell
+from derive.claim import KERNEL_CHECKED
 from derive.errors import CellError, UsageError
 from derive.gradients import gradients
 from derive.language import parse
@@ -28,6 +31,8 @@ class CheckedFile:
         cell: the name in its head.
         own: whether it is, byte for byte, what this version writes for the cell in its head.
         specification: the one that it was held against; '' if there is none for it.
+        settled: claims of `derive prove` that its theorems say; none unless Coq accepts the file
+            and it is `own`, for then its list is ours too.
     """
 
     file: str
@@ -35,6 +40,7 @@ class CheckedFile:
     own: bool
     specification: str
     checked: Checked
+    settled: tuple[Settled, ...] = ()
 
 
 def read_and_check(path: Path) -> CheckedFile:
@@ -53,10 +59,14 @@ def read_and_check(path: Path) -> CheckedFile:
             f"'{path}' does not begin with a cell: it should be what "
             "`derive prove CELL --coq FILE` writes"
         )
-    own = coq_source(gradients(cell)) == source
+    derived = gradients(cell)
+    own = coq_source(derived) == source
     named = cell.name in specified() and zoo.load(cell.name) == cell
     held = cell.name if named else ""
-    return CheckedFile(str(path), cell.name, own, held, check(source, held))
+    checked = check(source, held)
+    trusted = own and checked.accepted
+    settled = meaningful(claims_of(source, held), derived) if trusted else ()
+    return CheckedFile(str(path), cell.name, own, held, checked, settled)
 
 
 def _cell_of(source: str) -> Cell | None:
@@ -84,6 +94,11 @@ def checked_text(found: CheckedFile) -> str:
     ]
     if found.specification:
         lines.append(f"  it meets the specification of {found.specification}, written by hand")
+    rows: dict[str, dict[str, None]] = {}
+    for claim in found.settled:
+        rows.setdefault(claim.where, {})[claim.name] = None
+    for where, names in rows.items():
+        lines.append(f"  {KERNEL_CHECKED}{where and f' {where}'}: {', '.join(names)}")
     return "\n".join(lines) + "\n"
 
 
@@ -98,4 +113,15 @@ def checked_json(found: CheckedFile) -> dict[str, Any]:
         "axioms": list(found.checked.axioms),
         "own": found.own,
         "specification": found.specification,
+        "claims": [
+            {
+                "name": c.name,
+                "verdict": c.verdict,
+                "level": KERNEL_CHECKED,
+                "statement": c.statement,
+                "where": c.where,
+                "theorems": list(c.theorems),
+            }
+            for c in found.settled
+        ],
     }

@@ -3,9 +3,13 @@
 from collections.abc import Iterator
 from importlib.resources import files
 
+from derive.backends.coq.claims import claims
 from derive.backends.coq.context import TYPES, Context
 from derive.backends.coq.jacobians import jacobians, paths
+from derive.backends.coq.laws import laws
+from derive.backends.coq.ones import somewhere
 from derive.backends.coq.ranges import ranges
+from derive.backends.coq.shifted import shifts
 from derive.backends.coq.steps import derivatives, differential, equations, smoothness
 from derive.backends.coq.sweep import adjoint, sweep, transposes
 from derive.backends.coq.through_time import entries, through_time
@@ -36,7 +40,9 @@ def coq_source(
     Raises:
         UsageError: a primitive has no Coq definition; says which and why.
     """
-    return "\n".join(_lines(Context(gradients, rules, primitives))) + "\n"
+    context = Context(gradients, rules, primitives)
+    lines = list(_lines(context))
+    return "\n".join((*lines, *claims(context, lines))) + "\n"
 
 
 def _lines(c: Context) -> Iterator[str]:
@@ -52,6 +58,7 @@ def _lines(c: Context) -> Iterator[str]:
         equations,
         differential,
         smoothness,
+        somewhere,
         derivatives,
         sweep,
         transposes,
@@ -61,6 +68,8 @@ def _lines(c: Context) -> Iterator[str]:
         jacobians,
         paths,
         ranges,
+        shifts,
+        laws,
     ):
         yield from part(c)
     yield "End Cell."

@@ -57,8 +57,9 @@ def _transpose(c: Context, a: Assignment) -> Iterator[str]:
     yield f"  assert (E : meq {of} {moved} {structural.moved})"
     yield f"    by (unfold d_{a.name}, v_{a.name}; entry)."
     yield f"  rewrite (dot_right {of} dv _ _ E)."
-    if isinstance(a.value, BlockMatrix):
-        yield f"  rewrite (dot_rows {size(a.value.shape[0])} ({piled(a.value)}) _ _ _ ltac:(lia))."
+    rows, pieces = size(a.value.shape[0]), piled(a.value)
+    if isinstance(a.value, BlockMatrix) and rows != pieces:
+        yield f"  rewrite (dot_rows {rows} ({pieces}) _ _ _ ltac:(lia))."
     yield f"  exact {step.proof}."
     yield "Qed."
 

@@ -7,7 +7,7 @@ from derive.backends.coq.context import Context
 from derive.backends.coq.records import Record
 from derive.backends.coq.writing import shape, size
 
-__all__ = ["entries", "through_time"]
+__all__ = ["KINDS", "entries", "through_time"]
 
 LOSSES = "l dl lT dlT (H : Losses l dl lT dlT)"
 TYPES = "par inp st"

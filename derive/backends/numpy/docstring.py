@@ -83,7 +83,12 @@ def _text(model: Cell | Network, said: _Sections, theorems: list[str], what: str
             "and for each initial state, under its name with _0. The tape refers to x: do not "
             "change x before backward has run."
         ),
-        ["Theorems:"] if theorems else [],
+        _wrapped(
+            "Theorems about the equations in real numbers. Their levels: decided, by bptt; "
+            "kernel-checked, by Coq too. `derive prove` has all of them, with hypotheses:"
+        )
+        if theorems
+        else [],
         theorems,
         _wrapped(
             "Run this file to check its gradients against differences. Written by bptt "
@@ -94,13 +99,13 @@ def _text(model: Cell | Network, said: _Sections, theorems: list[str], what: str
 
 
 def _is_told(claim: "Claim") -> bool:
-    """Whether a kernel says it: what is settled of gradients and paths; `derive prove` has all."""
-    return bool(claim.level) and claim.kind in ("gradients", "path")
+    """Whether a kernel says it: what is settled of gradients, paths and ranges."""
+    return bool(claim.level) and claim.kind in ("gradients", "path", "range")
 
 
 def _claimed(claim: "Claim") -> str:
     note = "" if claim.should_hold else "; a common misreading"
-    return f"{claim.statement} [{claim.verdict}, {claim.level}{note}]"
+    return f"{claim.statement} [{claim.settled}{note}]"
 
 
 def _shapes(cell: Cell | Network) -> list[str]:

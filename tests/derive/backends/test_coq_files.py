@@ -1,5 +1,6 @@
 """Coq files on disk: whose they are, and what is said of them."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,23 @@ def test_what_prove_writes_check_accepts(tmp_path: Path, capsys) -> None:
     assert "theorems and lemmas about rnn" in said
     assert "it is what bptt" in said
     assert "it meets the specification of rnn" in said
+    assert "  kernel-checked: gradients, output in (-1, 1), slopes, chaining, recurrent" in said
+
+
+@needs_coq
+def test_a_cell_of_ones_own_gets_its_levels_by_check(tmp_path: Path, capsys) -> None:
+    cell, file = tmp_path / "mine.cell", str(tmp_path / "mine.v")
+    cell.write_text("input x[m]\nstate h[n]\nh = relu(W @ x + U @ h[t-1] + b)\n")
+    assert main(["prove", str(cell), "--coq", file]) == 0
+    assert "kernel-checked" not in capsys.readouterr().out
+    assert main(["check", file, "--json"]) == 0
+    claims = json.loads(capsys.readouterr().out)["claims"]
+    assert {c["name"]: c["where"] for c in claims} == {
+        "gradients": "on runs away from kinks and poles",
+        "slopes": "",
+        "chaining": "",
+    }
+    assert {c["level"] for c in claims} == {"kernel-checked"}
 
 
 @needs_coq
@@ -39,7 +57,9 @@ def test_a_lemma_that_was_taken_out_is_told(rnn: Path, capsys) -> None:
     start = text.index("Lemma losses_exist")
     rnn.write_text(text[:start] + text[text.index("Qed.", start) + 5 :], encoding="utf-8")
     assert main(["check", str(rnn)]) == 0
-    assert "it is not what bptt" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "it is not what bptt" in said
+    assert "kernel-checked" not in said
 
 
 @needs_coq

@@ -132,7 +132,7 @@ def test_the_docstring_carries_theorems_version_and_digest(name):
     doc = words(module.__doc__)
     for claim in claims:
         shown = words(f"{claim.statement} [{claim.verdict}, {claim.level}")
-        told = claim.verdict != VOID and claim.kind in ("gradients", "path")
+        told = claim.verdict != VOID and claim.kind in ("gradients", "path", "range")
         assert (shown in doc) == told
     assert any(claim.verdict == "proved" for claim in claims)
     assert f"bptt {VERSION} " in doc

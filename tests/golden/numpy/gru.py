@@ -29,13 +29,18 @@ as it is past its sequence's end, y is zero there, and what stands in x or dy th
 effect. grads has an entry for each parameter, for each input, and for each initial state, under
 its name with _0. The tape refers to x: do not change x before backward has run.
 
-Theorems:
+Theorems about the equations in real numbers. Their levels: decided, by bptt; kernel-checked, by
+Coq too. `derive prove` has all of them, with hypotheses:
 
     dL/d(parameters, inputs, initial states) = the sums of the reverse sweep, for any T [proved,
-    decided]
+    kernel-checked]
     dh_t/dh_{t-2} = dh_t/dh_{t-1} times the same one step earlier, total [proved, decided; a
     common misreading]
     dh_t/dh_{t-1} = diag(z_t), gates and candidates held fixed [proved, decided]
+    r_t in (0, 1) [proved, kernel-checked]
+    z_t in (0, 1) [proved, kernel-checked]
+    |h_t| <= max(|h_0|, 1) [proved, kernel-checked]
+    |h_t| <= k^t |h_0| + (1 - k^t) / (1 - k), where z_t <= k < 1 [proved, kernel-checked]
 
 Run this file to check its gradients against differences. Written by bptt 0.1.0 from the cell
 gru, digest bb93a83fd8ba56f5.

@@ -32,18 +32,27 @@ as it is past its sequence's end, y is zero there, and what stands in x or dy th
 effect. grads has an entry for each parameter, for each input, and for each initial state, under
 its name with _0. The tape refers to x: do not change x before backward has run.
 
-Theorems:
+Theorems about the equations in real numbers. Their levels: decided, by bptt; kernel-checked, by
+Coq too. `derive prove` has all of them, with hypotheses:
 
     dL/d(parameters, inputs, initial states) = the sums of the reverse sweep, for any T [proved,
-    decided]
-    dC_t/dC_{t-1} = diag(f_t), direct [proved, decided]
-    dC_T/dC_0 = diag(product over t = 1..T of (f_t)) [proved, decided]
+    kernel-checked]
+    dC_t/dC_{t-1} = diag(f_t), direct [proved, kernel-checked]
+    dC_T/dC_0 = diag(product over t = 1..T of (f_t)) [proved, kernel-checked]
     dC_t/dC_{t-1} = diag(f_t) + (dC_t/dh_{t-1}) diag((1 - tanh(C_{t-1}) ** 2) * o_{t-1}), total,
     where dC_t/dh_{t-1} = diag(f_t * (1 - f_t) * C_{t-1}) U_f + diag(i_t * (1 - i_t) * g_t) U_i
     + diag((1 - g_t ** 2) * i_t) U_g [proved, decided]
     dC_t/dC_{t-1} = diag(f_t), total [refuted, decided; a common misreading]
     dC_t/dC_{t-2} = dC_t/dC_{t-1} times the same one step earlier, total [refuted, decided; a
     common misreading]
+    f_t in (0, 1) [proved, kernel-checked]
+    i_t in (0, 1) [proved, kernel-checked]
+    o_t in (0, 1) [proved, kernel-checked]
+    |h_t| < 1, for t >= 1 [proved, kernel-checked]
+    |C_t| <= |C_0| + t [proved, kernel-checked]
+    |C_t| <= |C_0| + 99/100 t [refuted, decided; a common misreading]
+    |C_t| <= max(|C_0|, 1) [refuted, decided]
+    |C_t| <= k^t |C_0| + (1 - k^t) / (1 - k), where f_t <= k < 1 [proved, kernel-checked]
 
 Run this file to check its gradients against differences. Written by bptt 0.1.0 from the cell
 lstm, digest 0d65fcee5cb1bfee.

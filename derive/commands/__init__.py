@@ -1,0 +1,1 @@
+"""What the commands do: exit codes, streams and files. Heavy imports stand inside functions."""
