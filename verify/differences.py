@@ -178,6 +178,13 @@ class Box:
         """The loss where nothing is changed."""
         return self.at({})
 
+    @cached_property
+    def summing(self) -> float:
+        """How far the loss may be off by being added up, in long double."""
+        parts = [np.abs(bar * value) for bar, value in pairs_of(self.example, *self.run({}))]
+        terms = sum(part.size for part in parts)
+        return float(terms * np.finfo(np.longdouble).eps * sum(np.sum(part) for part in parts))
+
     def at(self, changed: Arrays) -> np.longdouble:
         """The loss."""
         return loss(self.example, *self.run(changed))

@@ -75,11 +75,13 @@ def remainder(
         forward: the contract's forward.
         grads: the gradient that is judged; all names of `along` are in it.
         along: displacements by gradient name.
-        noise: how far the loss may be off by rounding.
+        noise: how far outputs and final states may take the loss by rounding; what adding them up
+            takes it is added.
         widest: up to where the loss is known to be smooth; larger steps are left out.
         steps: halved from one to the next, the largest first.
     """
-    line = _Line(Box(forward, example), grads, along, np.longdouble(noise))
+    box = Box(forward, example)
+    line = _Line(box, grads, along, np.longdouble(noise + 2 * box.summing))  # and the gradient's
     taken: list[tuple[float, Quotient]] = []
 
     def quotients() -> Iterator[Quotient]:

@@ -1,11 +1,14 @@
-"""Bounds for code that forms products and sums over time as exponentials of sums of logarithms.
+"""Bounds for code that has sums over time in logarithms, or gradients of gates as differences.
 
 A parallel scan of h_t = f_t * h_{t-1} + v_t works on logarithms: on partial sums of log(f_t), and
 on log(sum(exp(...))) of what they are taken from. A logarithm that is as large as L is off by
-u * L, and so is, relative to its value, what it is the logarithm of. In the other direction the
-cotangent of log(f_t) is a difference of sums of cotangents times values over all later steps; it is
-off by u times those, however small it is itself.
-Source: Heinsen (2023), arXiv:2311.06281; Feng et al. (2024), arXiv:2410.01201, appendix B.
+u * L, and so is, relative to its value, what it is the logarithm of.
+
+In the other direction the cotangent of log(f_t) is the sum over all later steps of dh * h - dv * v.
+It is off by u times what is added up, however small it is itself. Kernels of linear attention take
+gradients of gates in this way, whatever forward does.
+Source: Heinsen (2023), arXiv:2311.06281; Feng et al. (2024), arXiv:2410.01201, appendix B; Yang et
+al. (2024), arXiv:2312.06635, appendix C.
 """
 
 from collections.abc import Iterator
@@ -30,21 +33,37 @@ from verify.kernels import Array, Example, as_value
 from verify.recurrence import Forward
 from verify.rounding import Bounded, Bounds, Precision
 
-__all__ = ["LogSpace", "has_logarithms", "in_log_space"]
+__all__ = ["LogSpace", "Telescoped", "has_logarithms", "over_time"]
 
 
-class LogSpace(Bounded):
-    """The arithmetic of `Bounds` where each product and sum may be one of logarithms.
+class Telescoped(Bounded):
+    """The arithmetic of `Bounds` where gradients of gates may be differences of sums over time.
+
+    Args:
+        flow: sum over time of |cotangent * value| of the outputs and final states, (B, 1, 1).
+        times: how many units of it are lost.
+    """
+
+    def __init__(self, precision: Precision, flow: Array, times: float) -> None:
+        super().__init__(precision)
+        self.flow, self.lost = flow, self.unit * np.longdouble(times)
+
+    def cotangent(self, bar: Bounds, of: Bounds) -> Bounds:
+        """What reaches a value through its logarithm, if it has one."""
+        if not (of.value > 0).all():
+            return bar
+        return replace(bar, inherited=bar.inherited + self.lost * self.flow / of.value)
+
+
+class LogSpace(Telescoped):
+    """The same where each product and sum, too, may be one of logarithms.
 
     Args:
         reach: how large logarithms may become, above 1.
-        flow: sum over time of |cotangent * value| of the outputs and final states, (B, 1, 1).
     """
 
-    def __init__(self, precision: Precision, reach: float, flow: Array) -> None:
-        super().__init__(precision)
-        self.logarithms = self.unit * np.longdouble(1 + reach)
-        self.flow = flow
+    def __init__(self, precision: Precision, flow: Array, reach: float) -> None:
+        super().__init__(precision, flow, 1 + reach)
 
     def add(self, a: Bounds, b: Bounds) -> Bounds:
         return self._logged(super().add(a, b))
@@ -56,14 +75,8 @@ class LogSpace(Bounded):
     def apply(self, name: str, z: Bounds) -> Bounds:
         return self._logged(super().apply(name, z))
 
-    def cotangent(self, bar: Bounds, of: Bounds) -> Bounds:
-        """What reaches a value through its logarithm, if it has one."""
-        if not (of.value > 0).all():
-            return bar
-        return replace(bar, inherited=bar.inherited + self.logarithms * self.flow / of.value)
-
     def _logged(self, found: Bounds) -> Bounds:
-        return replace(found, inherited=found.inherited + self.logarithms * found.size)
+        return replace(found, inherited=found.inherited + self.lost * found.size)
 
 
 def has_logarithms(derived: Gradients) -> bool:
@@ -95,29 +108,34 @@ def has_logarithms(derived: Gradients) -> bool:
     return derived.cell.output.name in states and all(stays(values[name]) for name in states)
 
 
-def in_log_space(
-    example: Example, derived: Gradients, run: Forward, precision: Precision
-) -> Bounded:
-    """The arithmetic in which an example is bounded; the plain one, if states have no logarithms.
+def over_time(example: Example, derived: Gradients, run: Forward, precision: Precision) -> Bounded:
+    """The arithmetic in which an example is bounded, by what a precision says of sums over time.
 
     Args:
         run: of the example in long double, with every name of each step.
     """
     cell = example.cell
     states = [known[s.name] for known in run.known for s in cell.states]
-    if not all((value > 0).all() for value in states) or not has_logarithms(derived):
-        return Bounded(precision)
-    reach = max(np.max(sum(logs)) for logs in _logarithms(derived, run))
+    if precision.logarithms:
+        if not all((value > 0).all() for value in states) or not has_logarithms(derived):
+            return Bounded(precision)
+        reach = max(np.max(sum(logs)) for logs in _logarithms(derived, run))
+        return LogSpace(precision, _flow(example, run), float(reach))
+    size = max(value[0].size // max(example.batch, 1) for value in states) if states else 1
+    return Telescoped(precision, _flow(example, run), example.steps + size)
+
+
+def _flow(example: Example, run: Forward) -> Array:
+    cell, last = example.cell, example.dstate_T or {}
     dy = () if example.dy is None else zip(example.dy, run.outputs, strict=True)
-    last = example.dstate_T or {}
     pairs = [(as_value(given, cell.output), value) for given, value in dy]
     pairs += [
         (as_value(last[s.name], s), run.state_T[s.name]) for s in cell.states if s.name in last
     ]
     flow = np.zeros((example.batch, 1, 1), np.longdouble)
     for cotangent, value in pairs:
-        flow = flow + np.max(np.abs(cotangent * value), axis=(-2, -1), keepdims=True)
-    return LogSpace(precision, float(reach), flow)
+        flow = flow + np.sum(np.abs(cotangent * value), axis=(-2, -1), keepdims=True)
+    return flow
 
 
 def _logarithms(derived: Gradients, run: Forward) -> Iterator[list[Array]]:

@@ -53,6 +53,11 @@ class Lower:
         """
         return 16.0 if self.smooth else 1.0
 
+    @property
+    def over_time(self) -> bool:
+        """Whether it is sums over time that lose digits: then gradients may show it alone."""
+        return self.precision.logarithms or self.precision.telescoped
+
 
 def _fast(digits: int) -> Lower:
     """Functions that are right to so many decimals."""
@@ -68,6 +73,11 @@ _ROWS = (
         "absolute-functions",
         "functions to an absolute error of the last digit, as 2*sigmoid(2*z) - 1 is tanh(z)",
         Precision(0.0, 0.0, np.inf, absolute=tuple(sorted(PRIMITIVES))),
+    ),
+    Lower(
+        "telescoped",
+        "gradients of gates as differences of sums over later steps",
+        Precision(0.0, 0.0, np.inf, telescoped=True),
     ),
     Lower(
         "log-space",

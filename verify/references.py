@@ -23,7 +23,7 @@ from verify.kernels import (
     columns_of,
     sizes_of,
 )
-from verify.log_space import in_log_space
+from verify.log_space import over_time
 from verify.recurrence import Backward, Field, Forward, Plain, alive, backward, forward
 from verify.rounding import Bounded, Bounds, Precision
 
@@ -73,9 +73,9 @@ def reference(
     kind = dtype if isinstance(dtype, Precision) else Precision.of(dtype)
     with np.errstate(all="ignore"):
         field = Bounded(kind)
-        if kind.logarithms:
+        if kind.logarithms or kind.telescoped:
             plain = forward_in(example, gradients, Plain(np.longdouble))
-            field = in_log_space(example, gradients, plain, kind)
+            field = over_time(example, gradients, plain, kind)
         run, back = _both(example, gradients, field)
         value: Callable[[Bounds], Array] = lambda a: a.value
         bound: Callable[[Bounds], Array] = lambda a: _bound(field.error(a))

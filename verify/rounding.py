@@ -48,6 +48,7 @@ class Precision:
         functions: unit to which the argument and the value of a function are rounded.
         off: how far a function may be from its value, where that is below one; else its share.
         logarithms: whether products and sums over time may be those of logarithms.
+        telescoped: whether gradients of gates may be differences of sums over later steps.
     """
 
     unit: float
@@ -58,6 +59,7 @@ class Precision:
     functions: float = 0.0
     off: float = 0.0
     logarithms: bool = False
+    telescoped: bool = False
 
     @classmethod
     def of(cls, dtype: npt.DTypeLike) -> "Precision":
@@ -76,6 +78,7 @@ class Precision:
             max(self.functions, other.functions),
             max(self.off, other.off),
             self.logarithms or other.logarithms,
+            self.telescoped or other.telescoped,
         )
 
 

@@ -207,7 +207,8 @@ class _Work:
         self.visited.append(example)
         self.replaced += outcome.wide
         for name, reason in outcome.skipped.items():
-            self.skipped.setdefault(name, Counter())[reason] += 1
+            # what is refused as a whole says little of a property
+            self.skipped.setdefault(name, Counter())[reason] += "values" in outcome.judged
         for name in outcome.failed:
             if self.noticed is not None:
                 self.noticed(name)
@@ -244,11 +245,7 @@ class _Work:
         backward = "gradients" not in self.not_given
         conduct = conduct_findings(self.seen, backward=backward, adapted=self.limits != FULL)
         findings = (*self.findings(), *conduct)
-        never = {
-            row.name: self.reason(row.name)
-            for row in self.rows
-            if not self.judged[row.name]
-        }
+        never = {row.name: self.reason(row.name) for row in self.rows if not self.judged[row.name]}
         verdict: Verdict = "right" if self.judged["values"] else "undecided"
         return Report(
             cell=self.cell.name,

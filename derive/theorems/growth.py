@@ -20,7 +20,17 @@ from derive.theorems.memory import has_path, path_factor
 from derive.theorems.row import Bound
 from derive.theorems.saying import fraction, less, magnitude, number
 
-__all__ = ["Growth", "convex", "forgetting", "growth", "kept", "linear", "products", "reached"]
+__all__ = [
+    "Growth",
+    "convex",
+    "forgetful",
+    "forgetting",
+    "growth",
+    "kept",
+    "linear",
+    "products",
+    "reached",
+]
 
 
 @dataclass(frozen=True)
@@ -170,19 +180,21 @@ def convex(gradients: Gradients) -> list[Bound]:
     return found
 
 
+def forgetful(gradients: Gradients) -> list[Variable]:
+    """The states that are kept by a factor that may be below 1."""
+    ranges = Ranges(gradients)
+    factors = {s: ranges.polynomial(path_factor(gradients, s)) for s in kept(gradients)}
+    return [s for s, factor in factors.items() if ranges.range(factor).low < 1]
+
+
 @lru_cache(maxsize=4)
 def forgetting(gradients: Gradients) -> list[Bound]:
-    """With 0 <= k <= kbar < 1: |s_t| <= kbar^t |s_0| + B (1 - kbar^t) / (1 - kbar).
-
-    Nothing is said of a state whose path factor is never below 1: there is no such kbar.
-    """
+    """With 0 <= k <= kbar < 1: |s_t| <= kbar^t |s_0| + B (1 - kbar^t) / (1 - kbar)."""
     writer, found = writer_of(gradients), []
-    for state in kept(gradients):
+    for state in forgetful(gradients):
         k = path_factor(gradients, state)
         ranges = Ranges(gradients)
         factor = ranges.range(ranges.polynomial(k))
-        if factor.low >= 1:
-            continue
         rest = less(state.now, times(k, state.before))
         parts = linear_in(ranges.polynomial_of(state.name), lag(state.name))
         size = ranges.range(parts[1]) if parts is not None else None

@@ -4,7 +4,15 @@
 """
 
 from derive.theorems.gates import gates_in_range, no_bare_output, output_in_range
-from derive.theorems.growth import convex, forgetting, kept, linear, products, reached
+from derive.theorems.growth import (
+    convex,
+    forgetful,
+    forgetting,
+    kept,
+    linear,
+    products,
+    reached,
+)
 from derive.theorems.row import MustFail, Theorem
 from derive.theorems.rows_paths import unless
 from derive.theorems.slopes import exploding, powers, slopes, vanishing, vanishing_solved
@@ -84,7 +92,7 @@ RANGES: tuple[Theorem, ...] = (
         name="bounded forgetting",
         claim="with path factors below k < 1 a state is bounded for ever, by k^t |s_0| + "
         "B (1 - k^t) / (1 - k)",
-        absent=unless(forgetting, "no state is kept by a factor that may be below 1"),
+        absent=unless(forgetful, "no state is kept by a factor that may be below 1"),
         identities=forgetting,
         hypotheses="k < 1 is at least every path factor, at every step and in every entry",
         source="derived here",

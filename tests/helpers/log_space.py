@@ -1,8 +1,8 @@
-"""mingru_log as parallel scans compute it, on logarithms, with its gradients: right, or not."""
+"""Cells as parallel scans and chunked kernels compute them, with their gradients: right, or not."""
 
 import numpy as np
 
-__all__ = ["LogScan"]
+__all__ = ["GatedSum", "LogScan"]
 
 
 def sigmoid(z):
@@ -60,3 +60,42 @@ class LogScan:
             found[f"b_{name}"] = d.sum(axis=(0, 1))
         found["h_0"] = np.sum(dh * np.exp(sums), axis=0)
         return {n: np.asarray(g, x.dtype) for n, g in found.items()}
+
+
+class GatedSum:
+    """A gated sum whose gate's gradient is a sum of h dh - v dv, as linear attention's kernels have
+    it; `slope` spoils it.
+    """
+
+    def __init__(self, slope=1.0):
+        self.slope = slope
+
+    def forward(self, params, x, state_0=None, *, lengths=None):
+        if lengths is not None or not x.size:
+            raise NotImplementedError("lengths, or nothing")
+        z, v = x @ params["V"].T + params["b"], x @ params["W"].T
+        h_0 = np.zeros_like(v[0]) if state_0 is None else state_0["h"]
+        h, y = h_0, []
+        for z_t, v_t in zip(z, v, strict=True):
+            h = h * sigmoid(z_t) + v_t
+            y.append(h)
+        y = np.stack(y)
+        return y.copy(), {"h": y[-1].copy()}, (x, z, v, y)
+
+    def backward(self, params, tape, dy=None, dstate_T=None):
+        x, z, v, y = tape
+        dy = np.zeros_like(y) if dy is None else np.array(dy)
+        dy[-1] += 0 if dstate_T is None else dstate_T["h"]
+        dv, late = np.empty_like(v), np.zeros_like(v[0])
+        for t in reversed(range(len(x))):
+            dv[t] = dy[t] + late
+            late = dv[t] * sigmoid(z[t])
+        d_log_f = np.cumsum((y * dy - v * dv)[::-1], axis=0)[::-1] * self.slope
+        dz = d_log_f * sigmoid(-z)
+        sums = {"V": np.einsum("tbn,tbm->nm", dz, x), "W": np.einsum("tbn,tbm->nm", dv, x)}
+        return {
+            **sums,
+            "b": dz.sum(axis=(0, 1)),
+            "x": dz @ params["V"] + dv @ params["W"],
+            "h_0": late,
+        }

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from log_space import LogScan
+from log_space import GatedSum, LogScan
 
 from derive.gradients import gradients
+from derive.language import parse
 from derive.zoo import load
 from verify.log_space import has_logarithms
 from verify.references import reference
@@ -16,6 +17,7 @@ from verify.sampling import pinned
 from verify.strategies import make_example
 
 MINGRU = load("mingru_log")
+GATED = parse("input x[m]\nstate h[n]\nf = sigmoid(V @ x + b)\nh = f * h[t-1] + W @ x", "gated")
 DERIVED = gradients(MINGRU)
 
 
@@ -86,3 +88,14 @@ def test_states_that_may_be_negative_have_the_plain_bounds(name):
 @pytest.mark.parametrize("name", ["mingru_log", "minlstm_log"])
 def test_positive_states_that_stay_so_have_logarithms(name):
     assert has_logarithms(gradients(load(name)))
+
+
+def test_gradients_of_gates_as_differences_of_sums_are_right_and_told_to_be_such():
+    report = run(GATED, GatedSum(), examples=60)
+    assert report.verdict == "right", report.findings
+    assert (report.precision, report.detected) == ("telescoped", True)
+
+
+@pytest.mark.parametrize("slope", [1 + 1e-4, 1 + 1e-9, -1.0])
+def test_gradients_of_gates_that_are_wrong_beyond_that_are_not_excused(slope):
+    assert run(GATED, GatedSum(slope), examples=60).verdict == "wrong"

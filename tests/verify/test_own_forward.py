@@ -13,6 +13,7 @@ from derive.language import parse
 from derive.zoo import load
 from verify.adapters.limits import Limits
 from verify.complex_step import complex_step_gradients
+from verify.differences import Box
 from verify.lines import complex_slope, direction, remainder, restricted
 from verify.properties import PROPERTIES, Failure, Skip, Trial
 from verify.references import reference_kernel
@@ -216,3 +217,15 @@ def test_the_two_answers_stay_apart():
     wrong = run(LSTM, one_entry("U_i", 2, 1 + 1e-5)(emitted(OTHER)), examples=2)
     assert (wrong.diagnosis.is_cell, wrong.diagnosis.own_gradient) == ("no", "no")
     assert "Taylor slope" in {f.property for f in wrong.findings}
+
+
+def test_what_is_copied_exactly_leaves_no_more_than_adding_up_the_loss_does(monkeypatch):
+    rnn = load("rnn")
+    kernel, sizes = emitted(rnn), {"n": 2, "m": 1}
+    made = [make_example(rnn, steps=9, batch=1, sizes=sizes, seed=seed) for seed in range(40)]
+    untouched = [replace(e, lengths=np.array([0])) for e in made]
+    found = [judged("Taylor slope", kernel, e, rnn) for e in untouched]
+    assert not any(isinstance(f, Failure) for f in found)
+    monkeypatch.setattr(Box, "summing", 0.0)
+    found = [judged("Taylor slope", kernel, e, rnn) for e in untouched]
+    assert any(isinstance(f, Failure) for f in found)

@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 from by_hand import written
+from emitted import kernel_of
 
 from derive.gradients import gradients
 from derive.zoo import load
+from verify.adapters import adapt
 from verify.adapters.filling import filled
 from verify.loading import load_implementation
 from verify.properties import PROPERTIES, Failure, Skip, Trial
@@ -122,3 +124,14 @@ def test_gradients_that_are_coarse_beside_an_exact_forward_are_no_precision_of_a
     assert (report.verdict, report.precision) == ("wrong", "")
     assert report.diagnosis.causes[0].deviation == "kept in a coarser format"
     assert np.isfinite(EXAMPLE.x).all()
+
+
+def test_a_backward_that_never_runs_is_not_said_to_miss_a_cotangent():
+    def broken(p, tape, dy, ds):
+        raise NameError("name 'Wf' is not defined")
+
+    rnn, right = load("rnn"), kernel_of(load("rnn"))
+    report = run(rnn, adapt(right.forward, broken, cell=rnn, upstream=("y",)), examples=16)
+    assert report.verdict == "wrong"
+    assert report.diagnosis.causes == ()
+    assert report.diagnosis.symptoms == ("a call raises",)

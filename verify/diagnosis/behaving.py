@@ -34,6 +34,8 @@ def misbehaving(
     told = [(row, name) for row in rows for name in row.told_by if name in failed]
     if "runs" in failed and "second run" not in failed:  # how it behaves beside that is no cause
         return
+    if "runs backward" in failed and not _runs(kernel, failed["runs backward"], derived):
+        told = [pair for pair in told if pair[1] != "runs backward"]
     if "second run" in failed:
         told = [pair for pair in told if pair[1] in ("second run", "global state")]
     plainly = [(row, name) for row, name in told if not any(n in failed for n in row.unless)]
@@ -63,6 +65,19 @@ def parameters_kept(kernel: Kernel, example: Example, derived: Gradients) -> boo
     read = any(np.any(a) for a in more.values())
     same = all(np.array_equal(a, second[n]) for n, a in first.items())
     return read and same and bool(np.any(first["y"]))
+
+
+def _runs(kernel: Kernel, example: Example, derived: Gradients) -> bool:
+    """Whether backward runs at least where it is given the cotangents that it takes."""
+    run = Trial(kernel, example, derived).base.values
+    dy = example.dy if example.dy is not None else np.zeros_like(run["y"])
+    ends = {
+        s.name: np.zeros_like(run[f"{s.name}_T"])
+        for s in example.cell.states
+        if f"{s.name}_T" in run
+    }
+    tried = (replace(example, dy=dy, dstate_T=d) for d in (example.dstate_T, None, ends))
+    return any(Trial(kernel, e, derived).broken_backward is None for e in tried)
 
 
 def _failure(kernel: Kernel, name: str, example: Example, derived: Gradients) -> Failure | None:

@@ -194,8 +194,8 @@ def _rows(wrong: Sequence[Wrong]) -> list[Lower]:
     first += [row for row in parts if row not in first]
     forward = all(any(not n.startswith("d ") for n in names) for _, names in wrong)
     others = (row for row in LOWER.values() if row not in first and not row.ends)
-    # Who computes coarsely does so in forward; sums of logarithms lose most on the way back.
-    return [*first, *(row for row in others if forward or row.precision.logarithms)]
+    # Who computes coarsely does so in forward; sums over time lose most on the way back.
+    return [*first, *(row for row in others if forward or row.over_time)]
 
 
 def _partly(looked: Sequence[_Look], digits: int) -> bool:

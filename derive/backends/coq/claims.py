@@ -17,7 +17,7 @@ from derive.backends.coq.through_time import KINDS
 from derive.gradients import Gradients
 from derive.theorems import THEOREMS
 from derive.theorems.gates import gates, gates_in_range
-from derive.theorems.growth import convex, forgetting, growth, kept, linear
+from derive.theorems.growth import convex, forgetful, forgetting, growth, kept, linear
 from derive.theorems.memory import memories, path, path_product
 from derive.theorems.row import Bound, Fact, Stated
 from derive.theorems.slopes import slopes
@@ -80,6 +80,10 @@ def _growing(g: Gradients) -> list[str]:
     return [n for n in _kept(g) if n not in found or found[n].level is None]
 
 
+def _forgetful(g: Gradients) -> list[str]:
+    return [s.name for s in forgetful(g)]
+
+
 def _functions(g: Gradients) -> list[str]:
     """In |tanh'| <= 1."""
     return [bound.text[1:].partition("'")[0] for bound in slopes(g)]
@@ -113,7 +117,7 @@ OTHERS: Mapping[str, _Counterparts] = MappingProxyType(
         "output in (-1, 1)": _all("output in (-1, 1)", "output_below_one"),
         "linear growth": _each(_growing, linear, "bounded_{0}"),
         "convex combination": _each(_kept, convex, "bounded_{0}"),
-        "bounded forgetting": _each(_kept, forgetting, "forgetting_{0}"),
+        "bounded forgetting": _each(_forgetful, forgetting, "forgetting_{0}"),
         "shifted gates": _shifted,
         "slopes": _each(_functions, slopes, "slope_of_{0}"),
         "chaining": _all("chaining", "chaining"),
