@@ -26,6 +26,5 @@ kernel = torch_call(
     cell="minlstm_log_one_size.cell",
     x="BTF",
     state="B1F",
-    precision="log-space",
     arrays={"W": "[[W_h], [W_f], [W_i]]"},
 )
