@@ -24,6 +24,8 @@ ASKED = 10_000
 # What inputs lacked that the present ones have, by their digest.
 OLDER = {
     "2322a8b1eace": " (without remembering and overflowing ones)",
+    "53dbe5bba72d": " (remembering ones of 14 steps, not 40)",
+    "d149e0aa9774": " (remembering ones of 14 steps, not 40)",
     "3b68151c6d0b": " (the overflowing ones in all biases)",
     "dca14a045768": " (the overflowing ones in all biases)",
 }
