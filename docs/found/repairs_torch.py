@@ -11,7 +11,6 @@ _HELD = "hiddenState = hiddenState if hiddenState is None else hiddenState.clone
 _ROWS = "rows = (matS * matD).sum(-1, keepdim=True)"
 _ACTIVE = "torch.sign(rows) * (rows.abs() > torch.exp(-vecM[..., None]))"
 _THROUGH = "(matDeltaHtilde * (matS * matD @ matV)).sum(-1, keepdim=True) / vecN[..., None] ** 2"
-_DIRECT = "torch.stack([matDeltaDtilde[..., t:, :t].sum((-2, -1)) for t in range(S)], -1)"
 
 TORCH: Mapping[str, tuple[Repair, ...]] = {
     "labml_rhn": (
@@ -68,11 +67,6 @@ TORCH: Mapping[str, tuple[Repair, ...]] = {
                     f"(DHQK**-0.5); {_ROWS}; matDeltaC = matDeltaC - {_ACTIVE} * {_THROUGH}",
                 ),
             ),
-        ),
-        Repair(
-            "the gradient of f is a difference whose terms cancel",
-            "choice",
-            ((_MLSTM, 69, "vecDeltaFbar_acc.flip(-1).cumsum(-1).flip(-1)", _DIRECT),),
         ),
     ),
 }
