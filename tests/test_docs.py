@@ -139,7 +139,7 @@ tiny
   parameter  W  (n, m)
   parameter  U  (n, n)
 ...
-  bar(U) = bar(a_h) @ h[t-1].T
+That these are the gradients, for any T: proved, decided
 0
 $ derive show none.cell; echo $?
 derive: 'none.cell' is neither a cell of the zoo (...) nor a file that opens
