@@ -180,7 +180,7 @@ def test_a_true_page_passes(folder: Path) -> None:
         ("W  (n, m)\n  parameter  U", "U  (n, n)\n  parameter  W", "line 10: .* shows"),
         ("tiny\n...", "tiny", "line 10: .* shows `  h = tanh"),
         ("\n0\n$", "\n1\n$", "line 10: .* shows `1`, not `0`"),
-        ("h[t-1].T\n0", "h[t-1].T\nmore\n0", "line 10: .* shows"),
+        ("proved, decided\n0", "proved, decided\nmore\n0", "line 10: .* shows"),
         ("h = tanh(W @ x + U @ h[t-1])\n```", "h = tanh(x)\n```", "line 10: .* shows `tiny`"),
         ("\n2\n", "\n0\n", "line 20: .* shows `0`, not `2`"),
         ("is neither", "is either", "line 20: .* shows `derive: .*`, not `derive"),
