@@ -72,8 +72,7 @@ class Subject:
 
     def least(self, state: str) -> Any:
         """What the factor of a state that has a path is at least."""
-        ranges = Ranges(self.step.algebra, self.step.equations)
-        return ranges.range(ranges.terms(self.factor(state))).low
+        return Ranges(self.sweep.algebra, self.sweep.values).of(self.factor(state)).low
 
     def spelled(self, poly: Poly) -> Poly:
         """Without names that the cell's author did not choose."""
