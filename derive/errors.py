@@ -1,6 +1,14 @@
 """What can go wrong, and whose fault it is. Every message is one line."""
 
-__all__ = ["BpttError", "CellError", "RuleError", "UsageError", "file_named", "one_line"]
+__all__ = [
+    "BpttError",
+    "CellError",
+    "RuleError",
+    "UsageError",
+    "asked_size",
+    "file_named",
+    "one_line",
+]
 
 
 class BpttError(Exception):
@@ -34,3 +42,15 @@ def file_named(path: object, limit: int = 80) -> str:
     """A file's name on one line; of a long one the end, which says which file it is."""
     shown = one_line(str(path), max(limit, len(str(path)) * 10))
     return shown if len(shown) <= limit else "..." + shown[3 - limit :]
+
+
+def asked_size(text: str) -> tuple[str, int]:
+    """A size as a command is given it, 'n=4'.
+
+    Raises:
+        UsageError: it is no name with a whole number from 1 to 9999.
+    """
+    name, _, number = text.partition("=")
+    if not (number.isdecimal() and len(number) < 10 and 0 < int(number) < 10_000):
+        raise UsageError(f"--size {one_line(text, 40)}: expected a size and its number, as n=4")
+    return name, int(number)

@@ -173,17 +173,23 @@ class Box:
         y, state_T, _ = self.forward(params, x, state_0, lengths=lengths)
         return y, state_T
 
-    @cached_property
+    @property
     def centre(self) -> np.longdouble:
         """The loss where nothing is changed."""
-        return self.at({})
+        return self._here[0]
 
-    @cached_property
+    @property
     def summing(self) -> float:
         """How far the loss may be off by being added up, in long double."""
-        parts = [np.abs(bar * value) for bar, value in pairs_of(self.example, *self.run({}))]
+        return self._here[1]
+
+    @cached_property
+    def _here(self) -> tuple[np.longdouble, float]:
+        y, state_T = self.run({})
+        parts = [np.abs(bar * value) for bar, value in pairs_of(self.example, y, state_T)]
         terms = sum(part.size for part in parts)
-        return float(terms * np.finfo(np.longdouble).eps * sum(np.sum(part) for part in parts))
+        lost = terms * np.finfo(np.longdouble).eps * sum(np.sum(part) for part in parts)
+        return loss(self.example, y, state_T), float(lost)
 
     def at(self, changed: Arrays) -> np.longdouble:
         """The loss."""

@@ -20,7 +20,7 @@ from derive.commands.common import (
 
 __all__ = ["add_check", "add_ways_to_prove", "check", "prove"]
 
-TOO_MANY = 10_000  # for a size, and for steps
+TOO_MANY = 10_000  # steps
 
 
 def add_ways_to_prove(parser: argparse.ArgumentParser) -> None:
@@ -111,7 +111,7 @@ def _certificate_file(arguments: argparse.Namespace) -> str:
 def _decide(arguments: argparse.Namespace, file: str) -> int:
     """The gradients of one cell at given sizes."""
     from derive.concrete import claim_of, decide, sizes_of
-    from derive.errors import UsageError
+    from derive.errors import UsageError, asked_size
     from derive.gradients import gradients
     from derive.reports import claims_json, claims_text
     from derive.zoo import load
@@ -122,7 +122,7 @@ def _decide(arguments: argparse.Namespace, file: str) -> int:
     steps = 2 if arguments.steps is None else arguments.steps
     if not 0 < steps < TOO_MANY:
         raise UsageError(f"--steps must be from 1 to {TOO_MANY - 1}")
-    given = dict(map(_size, arguments.size))
+    given = dict(map(asked_size, arguments.size))
     cell = load(arguments.cell)
     decision = decide(gradients(cell), sizes_of(cell, given), steps)
     claim = claim_of(decision)
@@ -133,15 +133,6 @@ def _decide(arguments: argparse.Namespace, file: str) -> int:
     else:
         sys.stdout.write(claims_text(cell, [claim]))
     return code_of([claim])
-
-
-def _size(text: str) -> tuple[str, int]:
-    from derive.errors import UsageError, one_line
-
-    name, _, number = text.partition("=")
-    if not (number.isdecimal() and len(number) < 10 and 0 < int(number) < TOO_MANY):
-        raise UsageError(f"--size {one_line(text, 40)}: expected a size and its number, as n=4")
-    return name, int(number)
 
 
 def _once(cells: Any) -> list[Any]:

@@ -7,7 +7,7 @@ import numpy as np
 
 from derive.backends.numpy import numpy_source
 from derive.cell import Cell
-from derive.errors import RuleError, UsageError, one_line
+from derive.errors import RuleError, UsageError, asked_size, one_line
 from derive.gradients import Gradients, gradients
 from verify.adapters.limits import FULL, not_given
 from verify.adapters.restricting import within
@@ -62,7 +62,7 @@ def enclosed(
     if not callable(getattr(kernel, "backward", None)):
         missing["gradients"] = "the implementation has no backward"
     found, broken = [], []
-    given = {**limits.sizes, **dict(map(_size, sizes))}
+    given = {**limits.sizes, **dict(map(asked_size, sizes))}
     for drawn in examples_of(cell, limits.dtypes, examples, seed, steps, batch, given):
         example = within(limits, drawn)
         try:
@@ -114,13 +114,6 @@ def examples_of(
                 dtype=np.dtype(dtype),
                 with_lengths=number % 2 == 1 and batch > 1,
             )
-
-
-def _size(text: str) -> tuple[str, int]:
-    name, _, number = text.partition("=")
-    if not (number.isdecimal() and len(number) < 10 and 0 < int(number) < 10_000):
-        raise UsageError(f"--size {one_line(text, 40)}: expected a size and its number, as n=4")
-    return name, int(number)
 
 
 def _check_bound(example: Example, derived: Gradients) -> None:
